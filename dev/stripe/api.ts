@@ -1,0 +1,90 @@
+/** The API's endpoints on their addresses, all others refused. */
+import { Hono } from "hono";
+import type { Faults } from "../wire/faults.ts";
+import { balance } from "./objects/balance.ts";
+import { charges } from "./objects/charges.ts";
+import { checkoutSessions } from "./objects/checkout-sessions.ts";
+import { customers } from "./objects/customers.ts";
+import { events } from "./objects/events.ts";
+import { paymentIntents } from "./objects/payment-intents.ts";
+import { paymentMethods } from "./objects/payment-methods.ts";
+import { prices } from "./objects/prices.ts";
+import { products } from "./objects/products.ts";
+import { refunds } from "./objects/refunds.ts";
+import { webhookEndpoints } from "./objects/webhook-endpoints.ts";
+import { invalid, Refusal } from "./protocol/errors.ts";
+import type { Expander } from "./protocol/expand.ts";
+import { refuse, serveRoute, type Protocol } from "./protocol/serve-route.ts";
+import type { World } from "./world.ts";
+
+const routes = [
+  balance,
+  charges,
+  checkoutSessions,
+  customers,
+  events,
+  paymentIntents,
+  paymentMethods,
+  prices,
+  products,
+  refunds,
+  webhookEndpoints,
+].flat();
+
+export function mountApi(app: Hono, protocol: Protocol, faults: Faults): void {
+  app.use("/v1/*", faults.middleware);
+  for (const route of routes) {
+    app.on(route.verb, route.path, (context) => serveRoute(protocol, route, context));
+  }
+  app.notFound((context) =>
+    refuse(
+      protocol,
+      invalid(
+        `Unrecognized request URL (${context.req.method}: ${context.req.path}). This stand-in has no such endpoint; ` +
+          "where Stripe has one, it is not implemented here.",
+        { status: 404 },
+      ),
+    ),
+  );
+  app.onError((error) => refuse(protocol, new Refusal("api_error", error.message, { status: 500 })));
+}
+
+export function createExpander(world: World): Expander {
+  const stores = [
+    world.balanceTransactions,
+    world.charges,
+    world.customers,
+    world.deleted,
+    world.paymentIntents,
+    world.paymentMethods,
+    world.prices,
+    world.products,
+    world.refunds,
+    world.sessions,
+  ];
+  const copied = (object: object): unknown => JSON.parse(JSON.stringify(object));
+  const list = (data: readonly object[], url: string) =>
+    copied({ object: "list", data: data.slice(0, 10), has_more: data.length > 10, url });
+  return {
+    shapes: world.sdk.shapes,
+    find(id) {
+      for (const store of stores) {
+        const object = store.get(id);
+        if (object) return copied(object);
+      }
+      return undefined;
+    },
+    include(resource, field, id) {
+      if (resource === "checkout.session" && field === "line_items") {
+        return list(world.insides.get(id)?.lineItems ?? [], `/v1/checkout/sessions/${id}/line_items`);
+      }
+      if (resource === "charge" && field === "refunds") {
+        return list(
+          world.refunds.newestFirst().filter(({ charge }) => charge === id),
+          `/v1/charges/${id}/refunds`,
+        );
+      }
+      return undefined;
+    },
+  };
+}

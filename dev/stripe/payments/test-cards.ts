@@ -1,0 +1,99 @@
+/** Stripe's test card numbers, and what paying with each comes to. */
+
+export type Decline = {
+  readonly code: string;
+  readonly declineCode: string | undefined;
+  readonly message: string;
+  /** The network's outcome on the charge. */
+  readonly reason: string;
+};
+
+export type TestCard = {
+  readonly number: string;
+  readonly brand: "visa" | "mastercard";
+  readonly funding: "credit" | "debit";
+  readonly decline?: Decline;
+};
+
+/** A number no charge is made for: mistyped, or a card that is not for tests. */
+export type Unusable = {
+  readonly code: string;
+  readonly declineCode: string | undefined;
+  readonly message: string;
+};
+
+export const SUCCESS_NUMBER = "4242424242424242";
+export const DECLINED_NUMBER = "4000000000000002";
+
+export const testCards: readonly TestCard[] = [
+  { number: SUCCESS_NUMBER, brand: "visa", funding: "credit" },
+  { number: "4000056655665556", brand: "visa", funding: "debit" },
+  { number: "5555555555554444", brand: "mastercard", funding: "credit" },
+  {
+    number: DECLINED_NUMBER,
+    brand: "visa",
+    funding: "credit",
+    decline: {
+      code: "card_declined",
+      declineCode: "generic_decline",
+      message: "Your card was declined.",
+      reason: "generic_decline",
+    },
+  },
+  {
+    number: "4000000000009995",
+    brand: "visa",
+    funding: "credit",
+    decline: {
+      code: "card_declined",
+      declineCode: "insufficient_funds",
+      message: "Your card has insufficient funds.",
+      reason: "insufficient_funds",
+    },
+  },
+  {
+    number: "4000000000000069",
+    brand: "visa",
+    funding: "credit",
+    decline: {
+      code: "expired_card",
+      declineCode: undefined,
+      message: "Your card has expired.",
+      reason: "expired_card",
+    },
+  },
+  {
+    number: "4000000000000127",
+    brand: "visa",
+    funding: "credit",
+    decline: {
+      code: "incorrect_cvc",
+      declineCode: undefined,
+      message: "Your card's security code is incorrect.",
+      reason: "incorrect_cvc",
+    },
+  },
+];
+
+export function readCard(text: string): TestCard | Unusable {
+  const number = text.replaceAll(/[\s-]/g, "");
+  const card = testCards.find((each) => each.number === number);
+  if (card) return card;
+  if (!/^\d{12,19}$/.test(number) || !passesLuhn(number)) {
+    return { code: "incorrect_number", declineCode: undefined, message: "Your card number is incorrect." };
+  }
+  return {
+    code: "card_declined",
+    declineCode: "test_mode_live_card",
+    message: "Your card was declined. Your request was in test mode, but used a non test card.",
+  };
+}
+
+function passesLuhn(number: string): boolean {
+  let sum = 0;
+  for (const [index, digit] of number.split("").reverse().entries()) {
+    const doubled = Number(digit) * (index % 2 === 0 ? 1 : 2);
+    sum += doubled > 9 ? doubled - 9 : doubled;
+  }
+  return sum % 10 === 0;
+}

@@ -1,0 +1,107 @@
+/** Starts a stand-in for Stripe on a loopback port: the real SDK runs against it unchanged. */
+import { Hono } from "hono";
+import { createFaults, type Faults } from "../wire/faults.ts";
+import { serve } from "../wire/serve.ts";
+import { createExpander, mountApi } from "./api.ts";
+import { mountControl } from "./control/routes.ts";
+import { mountCheckout } from "./hosted/checkout.ts";
+import { sweep } from "./payments/expire.ts";
+import { refuseRealKeys } from "./protocol/auth.ts";
+import { createIdempotency } from "./protocol/idempotency.ts";
+import { refusalOfStatus } from "./protocol/planned.ts";
+import { refuse, type Protocol } from "./protocol/serve-route.ts";
+import { createGate, type Gate } from "./protocol/gate.ts";
+import { loadSdk } from "./shapes/load.ts";
+import { createActions, type Actions } from "./stand-in.ts";
+import { createWebhooks, type Webhooks } from "./webhooks/deliver.ts";
+import { createWorld, type World } from "./world.ts";
+
+export type StripeOptions = {
+  /** 0, the default, takes any free port. */
+  readonly port?: number;
+  /** The only key that is accepted; it begins with `sk_test_`. */
+  readonly apiKey: string;
+  /** An endpoint for all events, signed with this secret. */
+  readonly webhook?: { readonly url: string; readonly secret: string };
+  /** Stripe's clock: `created`, expiry, signatures. The machine's by default. */
+  readonly now?: () => Date;
+  /** 0 up to 1, for ids. `Math.random` by default. */
+  readonly random?: () => number;
+  /** One retry each for a webhook that failed; 1 s, 5 s and 30 s by default. */
+  readonly retryDelaysMs?: readonly number[];
+};
+
+export type StripeStandIn = Actions & {
+  /** `http://127.0.0.1:<port>`. */
+  readonly url: string;
+  readonly port: number;
+  /** What the SDK takes as its configuration to reach this stand-in. */
+  readonly sdkConfig: { readonly host: string; readonly port: number; readonly protocol: "http" };
+  readonly faults: Faults;
+  readonly webhooks: Webhooks;
+  /** Stops the work of POST requests after they have claimed their idempotency key, and lets it go on. */
+  readonly gate: Gate;
+  /** What is stored, for a test's assertions. */
+  readonly world: World;
+  /** Resolves when every webhook has arrived, was given up, lost or is held. */
+  flush(): Promise<void>;
+  close(): Promise<void>;
+};
+
+const RETRY_DELAYS_MS = [1_000, 5_000, 30_000];
+
+/** @throws Error for a live key or NODE_ENV=production. */
+export async function startStripe(options: StripeOptions): Promise<StripeStandIn> {
+  refuseRealKeys(options.apiKey, process.env["NODE_ENV"]);
+  const sdk = await loadSdk();
+  let url = "";
+  const webhooks = createWebhooks(() => world, options.retryDelaysMs ?? RETRY_DELAYS_MS);
+  const world: World = createWorld({
+    sdk,
+    now: options.now ?? (() => new Date()),
+    random: options.random ?? Math.random,
+    url: () => url,
+    announce: (event) => {
+      webhooks.announce(event);
+    },
+  });
+  const gate = createGate();
+  const protocol: Protocol = {
+    world,
+    apiKey: options.apiKey,
+    idempotency: createIdempotency(() => world.now()),
+    expander: createExpander(world),
+    turn: () => gate.pass(),
+    sweep: () => {
+      sweep(world);
+    },
+  };
+  const faults = createFaults((_, status) => refuse(protocol, refusalOfStatus(status)));
+  const actions = createActions(world, webhooks);
+
+  const app = new Hono();
+  mountApi(app, protocol, faults);
+  mountCheckout(app, world);
+  faults.mount(app);
+  mountControl(app, { world, actions, webhooks, faults, gate });
+  const served = await serve(app, options.port ?? 0);
+  url = served.url;
+  if (options.webhook) actions.listen(options.webhook);
+
+  return {
+    ...actions,
+    url,
+    port: served.port,
+    sdkConfig: { host: "127.0.0.1", port: served.port, protocol: "http" },
+    faults,
+    webhooks,
+    gate,
+    world,
+    flush: () => webhooks.flush(),
+    async close() {
+      gate.open();
+      webhooks.close();
+      await served.close();
+    },
+  };
+}

@@ -1,0 +1,74 @@
+/** `credit-status`: what a customer has, and where each purchase and delivery truly is. */
+import * as z from "zod";
+import { declare } from "../http/declare.ts";
+import { centsWire, millisWire, timeWire } from "./wire.ts";
+
+const purchaseStatus = z.enum(["open", "processing", "paid", "expired", "failed", "review"]).meta({
+  description:
+    "open: not paid yet; processing: the bank is working on it; paid: your ducats are credited; expired, failed: not " +
+    "paid; review: money came that doesn't match the order, a person looks at it.",
+});
+
+const deliveryStatus = z
+  .enum(["pending", "planned", "active", "late", "executed", "rejected", "uncertain"])
+  .meta({
+    description:
+      "pending, planned, active: on its way; late: longer on its way than Venice's runs explain; executed: arrived; " +
+      "rejected: not delivered and back in your wallet; uncertain: a person checks whether it arrived.",
+  });
+
+export const creditStatusApi = declare({
+  name: "credit-status",
+  summary: "Your ducats",
+  routes: {
+    GET: {
+      summary: "Balances, the citizen's purse in Venice, the last purchases and deliveries",
+      auth: "session",
+      answers: {
+        200: z.strictObject({
+          citizen: z.string(),
+          walletMillis: millisWire,
+          transitMillis: millisWire,
+          frozenMillis: millisWire,
+          heldMillis: millisWire,
+          debtMillis: millisWire,
+          purseMillis: millisWire
+            .nullable()
+            .meta({ description: "At most a minute old; null when it can't be read." }),
+          purchases: z.array(
+            z.strictObject({
+              id: z.string(),
+              status: purchaseStatus,
+              pack: z.string().nullable(),
+              usdCents: centsWire,
+              baseMillis: millisWire,
+              bonusMillis: millisWire,
+              totalMillis: millisWire,
+              repaidMillis: millisWire,
+              deliverTo: z.enum(["venice", "wallet"]),
+              citizen: z.string(),
+              lastDecline: z.string().nullable(),
+              openedAt: timeWire,
+              paidAt: timeWire.nullable(),
+              paymentUrl: z.string().nullable(),
+            }),
+          ),
+          deliveries: z.array(
+            z.strictObject({
+              id: z.string(),
+              status: deliveryStatus,
+              millis: millisWire,
+              citizen: z.string(),
+              purchaseId: z.string().nullable(),
+              createdAt: timeWire,
+              activeSince: timeWire.nullable(),
+              concludedAt: timeWire.nullable(),
+            }),
+          ),
+        }),
+      },
+      problems: ["unauthenticated"],
+      whenAway: "Refuses with 503 when the database is away; shows purseMillis null when Venice or Redis is.",
+    },
+  },
+});

@@ -1,0 +1,87 @@
+/** `health`, `openapi` and the scheduled functions. */
+import * as z from "zod";
+import { declare } from "../http/declare.ts";
+import { millisWire, timeWire } from "./wire.ts";
+
+const check = z.enum(["ok", "down"]);
+
+export const healthApi = declare({
+  name: "health",
+  summary: "Health",
+  routes: {
+    GET: {
+      summary: "Whether the parts answer, and how much waits for a person",
+      auth: "none",
+      answers: {
+        200: z.strictObject({
+          status: z.enum(["ok", "degraded"]),
+          at: timeWire,
+          checks: z.strictObject({ postgres: check, redis: check }),
+          counts: z.record(z.string(), z.int()),
+          warnings: z.array(z.string()),
+        }),
+      },
+      problems: [],
+      whenAway: "Says which part is down, with status degraded.",
+    },
+  },
+});
+
+export const openapiApi = declare({
+  name: "openapi",
+  summary: "This document",
+  routes: {
+    GET: {
+      summary: "The OpenAPI 3.1 document, made from the functions' own declarations",
+      auth: "none",
+      answers: { 200: z.looseObject({ openapi: z.literal("3.1.0") }) },
+      problems: [],
+      whenAway: "Asks no other service.",
+    },
+  },
+});
+
+const ran = { auth: "none", problems: [], whenAway: "Stops and leaves the rest to the next run." } as const;
+
+export const deliverDucatsApi = declare({
+  name: "deliver-ducats",
+  summary: "Delivery to Venice, each minute",
+  scheduled: true,
+  routes: {
+    POST: {
+      ...ran,
+      summary: "Sends what is pending and concludes what has arrived",
+      answers: {
+        200: z.strictObject({
+          sent: z.int(),
+          executed: z.int(),
+          rejected: z.int(),
+          uncertain: z.int(),
+          watching: z.enum(["nothing", "concluded", "waiting", "stale"]),
+          stopped: z.string().nullable(),
+        }),
+      },
+    },
+  },
+});
+
+export const replenishmentCheckApi = declare({
+  name: "replenishment-check",
+  summary: "The processor citizen's purse, each hour",
+  scheduled: true,
+  routes: {
+    POST: {
+      ...ran,
+      summary: "Compares the purse with what is promised and a floor; alerts once",
+      answers: {
+        200: z.strictObject({
+          purseMillis: millisWire,
+          promisedMillis: millisWire,
+          freeMillis: millisWire,
+          alert: z.enum(["opened", "still_open", "closed", "none"]),
+        }),
+      },
+      problems: ["limiter_unavailable", "venice_unavailable", "unknown_citizen"],
+    },
+  },
+});

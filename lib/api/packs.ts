@@ -1,0 +1,44 @@
+/** `packs`: what can be bought today, and at what price. */
+import * as z from "zod";
+import { declare } from "../http/declare.ts";
+import { centsWire, millisWire, rateWire, timeWire } from "./wire.ts";
+
+export const packsApi = declare({
+  name: "packs",
+  summary: "What can be bought",
+  routes: {
+    GET: {
+      summary: "Packs, the bounds of a custom amount, today's rate and the tiers",
+      auth: "none",
+      answers: {
+        200: z.strictObject({
+          rate: z.strictObject({ microUsdPerDucat: rateWire, asOf: timeWire }),
+          packs: z.array(
+            z.strictObject({
+              id: z.string(),
+              name: z.string(),
+              usdCents: centsWire,
+              baseMillis: millisWire,
+              bonusMillis: millisWire,
+              totalMillis: millisWire,
+            }),
+          ),
+          custom: z.strictObject({ minCents: centsWire, maxCents: centsWire }),
+          tiers: z.array(
+            z.strictObject({
+              id: z.string(),
+              name: z.string(),
+              usdCentsPerMonth: centsWire,
+              requestsPerMinute: z.int(),
+              apiKeys: z.int(),
+              millisPerUnit: millisWire,
+              available: z.boolean().meta({ description: "Whether accounts can have this tier yet." }),
+            }),
+          ),
+        }),
+      },
+      problems: [],
+      whenAway: "Asks no other service.",
+    },
+  },
+});

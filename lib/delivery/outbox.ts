@@ -1,0 +1,153 @@
+/** The deliveries' rows in Postgres: claim, pin, report. One statement each; a lease's token fences every report. */
+import * as z from "zod";
+import type { App } from "../app.ts";
+import { MINUTE_MS, SECOND_MS } from "../clock.ts";
+import { millisColumn, timeColumn } from "../db/columns.ts";
+import { sql } from "../db/port.ts";
+
+type Books = Pick<App, "db" | "clock">;
+
+/** Longer than a function can live, so that a lease's end means its holder's. */
+const leaseSeconds = 90;
+/** After a lease ran out: what its holder sent may still be on its way. */
+const quietSeconds = 30;
+
+const claimRow = z
+  .object({
+    id: z.string(),
+    lease_token: z.string(),
+    citizen: z.string(),
+    millis: millisColumn,
+    stratagem_id: z.string(),
+    record_id: z.string().nullable(),
+    purchase_id: z.string().nullable(),
+    payment_intent: z.string().nullable(),
+    created_at: timeColumn,
+  })
+  .transform((row) => ({
+    id: row.id,
+    token: row.lease_token,
+    citizen: row.citizen,
+    millis: row.millis,
+    stratagemId: row.stratagem_id,
+    recordId: row.record_id,
+    purchaseId: row.purchase_id,
+    paymentIntent: row.payment_intent,
+    createdAt: row.created_at,
+  }));
+
+/** A delivery that this run alone may work on. */
+export type Claim = z.output<typeof claimRow>;
+export type Held = Pick<Claim, "id" | "token">;
+
+export function claimDeliveries({ db, clock }: Books, limit: number): Promise<Claim[]> {
+  return db.query(
+    sql`select * from claim_deliveries(${clock()}::timestamptz, ${limit}::int,
+      make_interval(secs => ${leaseSeconds}::int), make_interval(secs => ${quietSeconds}::int))`,
+    claimRow,
+  );
+}
+
+const idRow = z.object({ id: z.string() });
+
+/** Pins each delivery's one record; the ids that may be activated. */
+export async function pinRecords(
+  { db, clock }: Books,
+  pins: readonly (Held & { readonly recordId: string })[],
+): Promise<ReadonlySet<string>> {
+  const wire = JSON.stringify(pins.map(({ id, token, recordId }) => ({ id, token, recordId })));
+  const rows = await db.query(sql`select pin_records(${clock()}::timestamptz, ${wire}::jsonb) as id`, idRow);
+  return new Set(rows.map(({ id }) => id));
+}
+
+/** After the activation was seen; the ids that were ours to report. */
+export async function markActive({ db, clock }: Books, held: readonly Held[]): Promise<number> {
+  const rows = await db.query(
+    sql`select mark_active(${clock()}::timestamptz, ${wireHeld(held)}::jsonb) as id`,
+    idRow,
+  );
+  return rows.length;
+}
+
+/** Gives claims back for a later try; only after a failure that certainly changed nothing. */
+export async function postpone(
+  { db, clock }: Books,
+  held: readonly Held[],
+  reason: string,
+  seconds: number,
+): Promise<void> {
+  const next = new Date(clock().getTime() + Math.max(seconds * SECOND_MS, MINUTE_MS));
+  await db.query(
+    sql`select postpone_deliveries(${next}::timestamptz, ${wireHeld(held)}::jsonb, ${reason}) as id`,
+    idRow,
+  );
+}
+
+const workColumn = z.object({
+  reserve: z.object({ purseMillis: millisColumn, version: z.int() }).nullable(),
+  deliveries: z.array(
+    z.object({
+      id: z.string(),
+      stratagemId: z.string(),
+      recordId: z.string(),
+      citizen: z.string(),
+      millis: millisColumn,
+      createdAt: timeColumn,
+    }),
+  ),
+  waiting: z.boolean(),
+});
+
+export type Work = z.output<typeof workColumn>;
+export type ActiveDelivery = Work["deliveries"][number];
+
+export async function deliveryWork({ db, clock }: Books): Promise<Work> {
+  const { work } = await db.one(
+    sql`select delivery_work(${clock()}::timestamptz) as work`,
+    z.object({ work: workColumn }),
+  );
+  return work;
+}
+
+/** What a row says happened to its ducats; what it proves, the purse decides. */
+export type Verdict = "executed" | "refused" | "unknown";
+export type Finding = { readonly id: string; readonly verdict: Verdict; readonly evidence: object };
+
+/** A purse that moved by something else than the rows say is given this long to agree: the game writes in steps. */
+const patienceMinutes = 3;
+
+const concludedColumn = z.discriminatedUnion("kind", [
+  z.object({ kind: z.literal("stale") }),
+  z.object({ kind: z.literal("waiting"), saidMillis: millisColumn, movedMillis: millisColumn }),
+  z.object({
+    kind: z.literal("concluded"),
+    executed: z.array(z.string()),
+    rejected: z.array(z.string()),
+    uncertain: z.array(z.string()),
+  }),
+]);
+
+export type Conclusion = z.output<typeof concludedColumn>;
+
+export async function concludeDeliveries(
+  { db, clock }: Books,
+  version: number,
+  purseMillis: bigint,
+  findings: readonly Finding[],
+): Promise<Conclusion> {
+  const { concluded } = await db.one(
+    sql`select conclude_deliveries(${clock()}::timestamptz, ${version}::bigint, ${purseMillis}::bigint,
+      ${JSON.stringify(findings)}::jsonb, make_interval(mins => ${patienceMinutes}::int)) as concluded`,
+    z.object({ concluded: concludedColumn }),
+  );
+  return concluded;
+}
+
+/** The first reading of the processor's purse: what every later movement is measured from. */
+export async function beginReserve({ db, clock }: Books, purseMillis: bigint): Promise<void> {
+  await db.query(sql`select begin_reserve(${clock()}::timestamptz, ${purseMillis}::bigint)`, z.unknown());
+}
+
+function wireHeld(held: readonly Held[]): string {
+  return JSON.stringify(held.map(({ id, token }) => ({ id, token })));
+}

@@ -1,0 +1,64 @@
+/** Sends claimed deliveries: look up, plan inert rows, pin one record each, activate it once. */
+import type { App } from "../app.ts";
+import { Unavailable } from "../errors.ts";
+import { ROWS_PER_WRITE, type SeenRow } from "../venice/port.ts";
+import { readEvidence } from "./evidence.ts";
+import { claimDeliveries, markActive, pinRecords, postpone, type Claim } from "./outbox.ts";
+
+type Ports = Pick<App, "db" | "venice" | "clock">;
+
+/**
+ * Claims one batch (as many as one Airtable write takes) and brings it to `active`; 0 when nothing was due.
+ * Dying between any two steps loses nothing: the next claim looks first and goes on from what it finds.
+ * @throws Unavailable when Venice stops answering; what was unclear stays leased until the quiet period is over.
+ */
+export async function sendBatch(app: Ports): Promise<number> {
+  const claims = await claimDeliveries(app, ROWS_PER_WRITE);
+  if (claims.length === 0) return 0;
+  const rows = await clearly(app, claims, () => rowsOf(app, claims));
+  const pins = claims.flatMap((claim) => {
+    const row = rows.get(claim.id);
+    return row ? [{ ...claim, recordId: row.recordId, row }] : [];
+  });
+  const pinned = await pinRecords(app, pins);
+  const ours = pins.filter(({ id }) => pinned.has(id));
+  const inert = ours.filter(
+    ({ row, ...claim }) => row.status === "planned" && readEvidence(row, claim) === "waiting",
+  );
+  if (inert.length > 0)
+    await clearly(app, inert, () => app.venice.activateRows(inert.map(({ recordId }) => recordId)));
+  // No longer inert, altered, or gone since it was pinned: what became of it, the watch reads and judges.
+  const gone = claims.filter(({ id, recordId }) => recordId !== null && !rows.has(id));
+  return await markActive(app, [...ours, ...gone]);
+}
+
+/** The row of each claim: the pinned record, else one that an earlier try left, else a new one. */
+async function rowsOf(app: Ports, claims: readonly Claim[]): Promise<ReadonlyMap<string, SeenRow>> {
+  const found = await app.venice.findRows({ stratagemIds: claims.map(({ stratagemId }) => stratagemId) });
+  const rows = new Map<string, SeenRow>();
+  for (const claim of claims) {
+    const row = found.find((each) =>
+      claim.recordId ? each.recordId === claim.recordId : each.stratagemId === claim.stratagemId,
+    );
+    if (row) rows.set(claim.id, row);
+  }
+  const missing = claims.filter(({ id, recordId }) => !rows.has(id) && recordId === null);
+  if (missing.length === 0) return rows;
+  const planned = await app.venice.planRows(missing.map((claim) => ({ ...claim, deliveryId: claim.id })));
+  for (const claim of missing) {
+    const row = planned.find(({ stratagemId }) => stratagemId === claim.stratagemId);
+    if (row) rows.set(claim.id, row);
+  }
+  return rows;
+}
+
+/** A refusal that certainly changed nothing gives the claims back; anything unclear keeps them leased. */
+async function clearly<T>(app: Ports, held: readonly Claim[], act: () => Promise<T>): Promise<T> {
+  try {
+    return await act();
+  } catch (error) {
+    if (error instanceof Unavailable && error.effect === "none")
+      await postpone(app, held, error.message, error.retryAfterSeconds);
+    throw error;
+  }
+}

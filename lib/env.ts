@@ -1,0 +1,84 @@
+/** The environment: one schema, read once, at the first call. Nothing else reads process.env. */
+import * as z from "zod";
+
+const url = z.url({ protocol: /^https?$/, error: "must be an http(s) URL" });
+const postgresUrl = z.url({ protocol: /^postgres(ql)?$/, error: "must be a postgres:// URL" });
+const secret = z.string().min(1, "must not be empty");
+
+const schema = z
+  .object({
+    DATABASE_URL: postgresUrl,
+    MIGRATION_DATABASE_URL: postgresUrl.optional(),
+    DATABASE_DRIVER: z.enum(["neon", "pg"]).default("neon"),
+    NEON_FETCH_ENDPOINT: url.optional(),
+
+    STRIPE_SECRET_KEY: z
+      .string()
+      .regex(
+        /^(sk|rk)_(live|test)_\w+$/,
+        "must be a Stripe secret key (sk_live_…, sk_test_…) or restricted key (rk_…)",
+      ),
+    STRIPE_WEBHOOK_SECRET: z.string().startsWith("whsec_", "must be a webhook signing secret (whsec_…)"),
+    STRIPE_API_BASE: url.optional(),
+
+    AIRTABLE_API_KEY: secret,
+    AIRTABLE_BASE_ID: z.string().regex(/^app\w+$/, "must be an Airtable base id (app…)"),
+    AIRTABLE_ENDPOINT_URL: url.optional(),
+    AIRTABLE_REQUESTS_PER_SECOND: z.coerce.number().int().positive().default(2),
+    RESERVE_FLOOR_DUCATS: z.coerce.number().int().nonnegative().default(100_000),
+
+    UPSTASH_REDIS_REST_URL: url,
+    UPSTASH_REDIS_REST_TOKEN: secret,
+    REDIS_TIMEOUT_MS: z.coerce.number().int().positive().default(200),
+
+    JWT_SECRET_KEY: z.string().min(32, "must have at least 32 characters"),
+
+    RESEND_API_KEY: secret.optional(),
+    MAIL_API_BASE: url.optional(),
+    MAIL_FROM: z.string().includes("@").optional(),
+    OPERATOR_EMAIL: z.email().optional(),
+  })
+  .refine((env) => !(env.STRIPE_API_BASE && env.STRIPE_SECRET_KEY.includes("_live_")), {
+    path: ["STRIPE_API_BASE"],
+    error: "must not be set together with a live key",
+  })
+  .refine((env) => !env.RESEND_API_KEY || (env.MAIL_FROM && env.OPERATOR_EMAIL), {
+    path: ["RESEND_API_KEY"],
+    error: "needs MAIL_FROM and OPERATOR_EMAIL beside it",
+  });
+
+export type Env = z.output<typeof schema>;
+
+/** Raised at the first call of a function whose environment is wrong; names each variable and shows no value. */
+export class BadEnvironment extends Error {
+  override readonly name = "BadEnvironment";
+}
+
+/**
+ * Parses variables; an empty one counts as not set. Netlify Database's own URL serves when DATABASE_URL is not set.
+ * @throws BadEnvironment
+ */
+export function parseEnv(variables: Readonly<Record<string, string | undefined>>): Env {
+  const given = Object.fromEntries(Object.entries(variables).filter(([, value]) => value !== ""));
+  given["DATABASE_URL"] ??= given["NETLIFY_DB_URL"];
+  const parsed = schema.safeParse(given, { reportInput: false });
+  if (parsed.success) return parsed.data;
+  const faults = parsed.error.issues.map((issue) => {
+    const name = issue.path.join(".");
+    return given[name] === undefined ? `${name} is not set` : `${name}: ${issue.message}`;
+  });
+  throw new BadEnvironment(`Set these variables (see .env.example): ${faults.join("; ")}`);
+}
+
+let cached: Env | undefined;
+
+/** This process's environment. @throws BadEnvironment */
+export function env(): Env {
+  cached ??= parseEnv(process.env);
+  return cached;
+}
+
+/** Whether the site takes real money. */
+export function isLive(env: Pick<Env, "STRIPE_SECRET_KEY">): boolean {
+  return env.STRIPE_SECRET_KEY.includes("_live_");
+}

@@ -1,0 +1,140 @@
+/** Refusals as problem details (RFC 9457): one table of codes, each with its status and what to do next. */
+
+/** Every `code` a client may see. `detail` says what to do next; a reply may replace it by something more precise. */
+export const problems = {
+  invalid_json: { status: 400, title: "The body is not valid JSON", detail: "Send a JSON object." },
+  idempotency_key_required: {
+    status: 400,
+    title: "An Idempotency-Key is needed",
+    detail:
+      "Send the header Idempotency-Key with a value of your own, the same for each retry of this order.",
+  },
+  invalid_signature: {
+    status: 400,
+    title: "The signature doesn't hold",
+    detail: "Sign the raw body with this endpoint's secret, not more than five minutes ago.",
+  },
+  unauthenticated: {
+    status: 401,
+    title: "Not signed in",
+    detail: "Sign in, or send a valid API key as a bearer token.",
+  },
+  invalid_credentials: {
+    status: 401,
+    title: "E-mail and password don't match",
+    detail: "Check both and try again.",
+  },
+  insufficient_scope: {
+    status: 403,
+    title: "This API key may not do that",
+    detail: "Use a key whose scopes include this call.",
+  },
+  not_found: { status: 404, title: "Not found", detail: "Check the address." },
+  method_not_allowed: {
+    status: 405,
+    title: "Method not allowed",
+    detail: "Use a method of the Allow header.",
+  },
+  email_taken: { status: 409, title: "This e-mail has an account", detail: "Sign in instead." },
+  idempotency_key_reused: {
+    status: 409,
+    title: "This Idempotency-Key belongs to another order",
+    detail: "Use a new key for a new order.",
+  },
+  already_paid: {
+    status: 409,
+    title: "This purchase was paid",
+    detail: "See its status; use a new Idempotency-Key to buy again.",
+  },
+  key_limit_reached: {
+    status: 409,
+    title: "Your tier's number of API keys is reached",
+    detail: "Revoke a key that you no longer use.",
+  },
+  reserve_too_low: {
+    status: 409,
+    title: "Venice cannot be paid this much right now",
+    detail:
+      "Choose a smaller pack, or have the ducats delivered to your wallet here: set deliverTo to wallet.",
+  },
+  body_too_large: { status: 413, title: "The body is too large", detail: "Send less at once." },
+  unsupported_media_type: {
+    status: 415,
+    title: "This kind of body is not accepted",
+    detail: "Send application/json without content-encoding.",
+  },
+  invalid_field: { status: 422, title: "A field is not valid", detail: "Correct the field and send again." },
+  unknown_citizen: {
+    status: 422,
+    title: "Venice doesn't know this citizen",
+    detail: "Give the exact username of a citizen of Venice; capital letters count.",
+  },
+  rate_limited: { status: 429, title: "Too many requests", detail: "Wait for the seconds of Retry-After." },
+  internal: {
+    status: 500,
+    title: "Something went wrong on our side",
+    detail: "Try again; give us the request id if it stays.",
+  },
+  not_configured: {
+    status: 500,
+    title: "This site is not set up",
+    detail: "The operator finds the missing variables in the function's log.",
+  },
+  event_not_applied: {
+    status: 500,
+    title: "The event is stored and was not applied",
+    detail: "Send it again later.",
+  },
+  limiter_unavailable: {
+    status: 503,
+    title: "We cannot count requests right now",
+    detail: "Nothing was done or charged. Try again in a few seconds.",
+  },
+  database_unavailable: {
+    status: 503,
+    title: "Our books cannot be reached right now",
+    detail: "Try again in a few seconds, with the same ids: what was done is not done twice.",
+  },
+  payments_unavailable: {
+    status: 503,
+    title: "Our payment provider cannot be reached right now",
+    detail: "Nothing was charged. Try again with the same Idempotency-Key.",
+  },
+  venice_unavailable: {
+    status: 503,
+    title: "Venice cannot be reached right now",
+    detail: "Nothing was charged. Try again in a minute.",
+  },
+} as const satisfies Record<string, { status: number; title: string; detail: string }>;
+
+export type ProblemCode = keyof typeof problems;
+
+export type Problem<Code extends ProblemCode = ProblemCode> = {
+  readonly problem: Code;
+  /** What to do next, when more can be said than the table does. Public. */
+  readonly detail?: string;
+  /** The body's or query's field at fault, as a path: `events.3.units`. */
+  readonly field?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+};
+
+export function problem<Code extends ProblemCode>(
+  code: Code,
+  more: Omit<Problem, "problem"> = {},
+): Problem<Code> {
+  return { problem: code, ...more };
+}
+
+/** The wire form. `type` is a stable URI reference that names the code. */
+export function problemBody({ problem: code, detail, field }: Problem, requestId: string) {
+  const known = problems[code];
+  return {
+    type: `/problems/${code}`,
+    title: known.title,
+    status: known.status,
+    detail: detail ?? known.detail,
+    code,
+    requestId,
+    ...(field === undefined ? {} : { field }),
+  };
+}

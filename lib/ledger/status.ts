@@ -1,0 +1,99 @@
+/** Everything a customer sees of their ducats: one statement, and one look at Venice when the purse is old. */
+import * as z from "zod";
+import type { App } from "../app.ts";
+import { HOUR_MS, MINUTE_MS } from "../clock.ts";
+import { centsColumn, millisColumn, timeColumn } from "../db/columns.ts";
+import { sql } from "../db/port.ts";
+import { Unavailable } from "../errors.ts";
+import type { Millis } from "../money.ts";
+
+/** A shown purse is at most this old. */
+const purseFreshMs = MINUTE_MS;
+/** Venice's runs are eight hours apart: what waits longer than one of them and its time to run is late. */
+const lateMs = 9 * HOUR_MS;
+
+const statusColumn = z.object({
+  citizen: z.string(),
+  walletMillis: millisColumn,
+  transitMillis: millisColumn,
+  frozenMillis: millisColumn,
+  heldMillis: millisColumn,
+  debtMillis: millisColumn,
+  purse: z.object({ millis: millisColumn, readAt: timeColumn }).nullable(),
+  purchases: z.array(
+    z.object({
+      id: z.string(),
+      status: z.enum(["open", "processing", "paid", "expired", "failed", "review"]),
+      pack: z.string().nullable(),
+      usdCents: centsColumn,
+      baseMillis: millisColumn,
+      bonusMillis: millisColumn,
+      totalMillis: millisColumn,
+      repaidMillis: millisColumn,
+      deliverTo: z.enum(["venice", "wallet"]),
+      citizen: z.string(),
+      lastDecline: z.string().nullable(),
+      openedAt: timeColumn,
+      paidAt: timeColumn.nullable(),
+      paymentUrl: z.string().nullable(),
+    }),
+  ),
+  deliveries: z.array(
+    z.object({
+      id: z.string(),
+      status: z.enum(["pending", "planned", "active", "executed", "rejected", "uncertain"]),
+      millis: millisColumn,
+      citizen: z.string(),
+      purchaseId: z.string().nullable(),
+      createdAt: timeColumn,
+      activeSince: timeColumn.nullable(),
+      concludedAt: timeColumn.nullable(),
+    }),
+  ),
+});
+
+/** Null for an account that is no more. `purseMillis` is null when Venice cannot be read. @throws Unavailable (database) */
+export async function creditStatus(app: Pick<App, "db" | "venice" | "clock" | "log">, accountId: string) {
+  const { status } = await app.db.one(
+    sql`select credit_status(${accountId}) as status`,
+    z.object({ status: statusColumn.nullable() }),
+  );
+  if (!status) return null;
+  const now = app.clock();
+  const { purse, deliveries, ...rest } = status;
+  const isFresh = purse && now.getTime() - new Date(purse.readAt).getTime() < purseFreshMs;
+  return {
+    ...rest,
+    purseMillis: isFresh ? purse.millis : await readPurse(app, status.citizen),
+    deliveries: deliveries.map((delivery) => ({
+      ...delivery,
+      status: isLate(delivery, now) ? ("late" as const) : delivery.status,
+    })),
+  };
+}
+
+type Delivery = z.output<typeof statusColumn>["deliveries"][number];
+
+function isLate({ status, createdAt }: Delivery, now: Date): boolean {
+  const onItsWay = status === "pending" || status === "planned" || status === "active";
+  return onItsWay && now.getTime() - new Date(createdAt).getTime() > lateMs;
+}
+
+async function readPurse(
+  app: Pick<App, "db" | "venice" | "clock" | "log">,
+  citizen: string,
+): Promise<Millis | null> {
+  try {
+    const purse = (await app.venice.purses([citizen])).get(citizen) ?? null;
+    if (purse !== null)
+      await app.db.query(
+        sql`select save_purse(${app.clock()}::timestamptz, ${citizen}, ${purse}::bigint)`,
+        z.unknown(),
+      );
+    return purse;
+  } catch (error) {
+    if (!(error instanceof Unavailable)) throw error;
+    app.log("purse_not_read", { error: error.message });
+    return null;
+  }
+}

@@ -1,0 +1,104 @@
+/** The purchase's row: what was agreed before Stripe was asked, and the attempts to have it paid. */
+import * as z from "zod";
+import { packIds } from "../catalog/packs.ts";
+import { centsColumn, millisColumn, timeColumn } from "../db/columns.ts";
+import { sql, type Database } from "../db/port.ts";
+import type { Quote } from "./quote.ts";
+
+const purchaseStatus = z.enum(["draft", "open", "processing", "paid", "expired", "failed", "review"]);
+
+const termsColumn = z.object({
+  id: z.string(),
+  accountId: z.string(),
+  citizen: z.string(),
+  deliverTo: z.enum(["venice", "wallet"]),
+  pack: z.enum(packIds).nullable(),
+  amountCents: centsColumn,
+  totalMillis: millisColumn,
+  status: purchaseStatus,
+  attempt: z.int(),
+  origin: z.string(),
+  email: z.string(),
+  stripeCustomer: z.string().nullable(),
+  expiresAt: timeColumn,
+  sessionId: z.string().nullable(),
+  sessionUrl: z.string().nullable(),
+});
+
+/** A purchase with its current attempt: every parameter of its session follows from it. */
+export type PurchaseTerms = z.output<typeof termsColumn>;
+
+const pinColumn = z.discriminatedUnion("kind", [
+  z.object({ kind: z.literal("unknown_account") }),
+  z.object({ kind: z.literal("key_reused") }),
+  z.object({
+    kind: z.literal("pinned"),
+    terms: termsColumn,
+    promisedMillis: millisColumn,
+    debtMillis: millisColumn,
+  }),
+]);
+
+export type PurchaseToPin = {
+  readonly at: Date;
+  readonly id: string;
+  readonly accountId: string;
+  readonly idempotencyKey: string;
+  readonly requestHash: Uint8Array;
+  readonly deliverTo: "venice" | "wallet";
+  readonly quote: Quote;
+  readonly livemode: boolean;
+  readonly origin: string;
+  readonly expiresAt: Date;
+};
+
+/** Pins a purchase, or finds the one that this account pinned with this key before. */
+export async function openPurchase(db: Database, purchase: PurchaseToPin) {
+  const { quote } = purchase;
+  const { pinned } = await db.one(
+    sql`select open_purchase(${purchase.at}::timestamptz, ${purchase.id}, ${purchase.accountId},
+      ${purchase.idempotencyKey}, ${purchase.requestHash}::bytea, ${purchase.deliverTo}, ${quote.pack},
+      ${quote.amountCents}::bigint, ${quote.baseMillis}::bigint, ${quote.bonusMillis}::bigint,
+      ${quote.microUsdPerDucat}::bigint, ${purchase.livemode}::boolean, ${purchase.origin},
+      ${purchase.expiresAt}::timestamptz) as pinned`,
+    z.object({ pinned: pinColumn }),
+  );
+  return pinned;
+}
+
+type Renewal = {
+  readonly at: Date;
+  readonly purchase: PurchaseTerms;
+  readonly origin: string;
+  readonly expiresAt: Date;
+};
+
+/** Begins the next attempt unless somebody else has; the terms as they are afterwards. */
+export async function renewAttempt(
+  db: Database,
+  { at, purchase, origin, expiresAt }: Renewal,
+): Promise<PurchaseTerms> {
+  const { terms } = await db.one(
+    sql`select renew_attempt(${at}::timestamptz, ${purchase.id}, ${purchase.attempt}::int, ${origin},
+      ${expiresAt}::timestamptz) as terms`,
+    z.object({ terms: termsColumn }),
+  );
+  return terms;
+}
+
+type Attachment = {
+  readonly at: Date;
+  readonly purchase: PurchaseTerms;
+  readonly sessionId: string;
+  readonly url: string;
+};
+
+/** Stores the attempt's session; the purchase's status, or `superseded` by a newer attempt. */
+export async function attachSession(db: Database, { at, purchase, sessionId, url }: Attachment) {
+  const { status } = await db.one(
+    sql`select attach_session(${at}::timestamptz, ${purchase.id}, ${purchase.attempt}::int, ${sessionId}, ${url})
+      as status`,
+    z.object({ status: z.union([purchaseStatus, z.literal("superseded")]) }),
+  );
+  return status;
+}

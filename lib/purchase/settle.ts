@@ -1,0 +1,55 @@
+/** Applies a verified Stripe event to the books: one statement, and a second only to keep what failed. */
+import * as z from "zod";
+import type { App } from "../app.ts";
+import { sql } from "../db/port.ts";
+import { messageOf, Unavailable } from "../errors.ts";
+import type { VerifiedEvent } from "../stripe/port.ts";
+import { paymentFact } from "./payment-fact.ts";
+
+const receivedColumn = z.object({
+  outcome: z.string(),
+  purchaseId: z.string().nullish(),
+  deliveryId: z.string().nullish(),
+});
+
+export type SettleOutcome =
+  /** `outcome` in the words of migration 0007: settled, already_settled, duplicate, parked, second_payment … */
+  | {
+      readonly kind: "applied";
+      readonly outcome: string;
+      readonly purchaseId: string | null;
+      readonly deliveryId: string | null;
+    }
+  /** Stored as `failed` with its reason: Stripe must send it again. */
+  | { readonly kind: "failed"; readonly reason: string };
+
+/** Safe for the same event any number of times, at once, and under another id. @throws Unavailable: nothing is stored. */
+export async function settleEvent(
+  app: Pick<App, "db" | "stripe" | "clock">,
+  event: VerifiedEvent,
+): Promise<SettleOutcome> {
+  const { id, type, apiVersion, livemode, created, payload } = event;
+  const stored = JSON.stringify({ id, type, apiVersion, livemode, created, payload });
+  let fact = "{}";
+  try {
+    fact = JSON.stringify(paymentFact(event, await app.stripe.apiVersion()));
+    const { received } = await app.db.one(
+      sql`select receive_stripe_event(${app.clock()}::timestamptz, ${stored}::jsonb, ${fact}::jsonb) as received`,
+      z.object({ received: receivedColumn }),
+    );
+    return {
+      kind: "applied",
+      outcome: received.outcome,
+      purchaseId: received.purchaseId ?? null,
+      deliveryId: received.deliveryId ?? null,
+    };
+  } catch (error) {
+    if (error instanceof Unavailable) throw error;
+    const reason = messageOf(error);
+    await app.db.query(
+      sql`select record_failed_event(${app.clock()}::timestamptz, ${stored}::jsonb, ${fact}::jsonb, ${reason})`,
+      z.unknown(),
+    );
+    return { kind: "failed", reason };
+  }
+}

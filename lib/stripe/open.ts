@@ -1,0 +1,129 @@
+/** The Stripe port over Stripe's SDK. */
+import type StripeSdk from "stripe";
+import type { Core } from "../app.ts";
+import { Unavailable } from "../errors.ts";
+import { stripeClient } from "./client.ts";
+import type { CreateOutcome, ExpireOutcome, SessionRequest, Stripe } from "./port.ts";
+
+/** Stripe's default, and ours by intention. */
+const toleranceSeconds = 300;
+
+export function stripe({ env, trips }: Core): Stripe {
+  const onTrip = () => trips.count("stripe");
+  return {
+    async createSession(request) {
+      const sdk = await stripeClient(env);
+      onTrip();
+      return await guarded(() => create(sdk, request));
+    },
+    async expireSession(sessionId) {
+      const sdk = await stripeClient(env);
+      onTrip();
+      return await guarded(() => expire(sdk, sessionId));
+    },
+    async verifyEvent(rawBody, signature) {
+      const [{ default: Sdk }, sdk] = await Promise.all([import("stripe"), stripeClient(env)]);
+      try {
+        const event = await sdk.webhooks.constructEventAsync(
+          rawBody,
+          signature,
+          env.STRIPE_WEBHOOK_SECRET,
+          toleranceSeconds,
+        );
+        const { id, type, livemode, created } = event;
+        return {
+          id,
+          type,
+          apiVersion: event.api_version,
+          livemode,
+          created,
+          object: event.data.object,
+          payload: event,
+        };
+      } catch (error) {
+        if (error instanceof Sdk.errors.StripeSignatureVerificationError || error instanceof SyntaxError)
+          return null;
+        throw error;
+      }
+    },
+    async apiVersion() {
+      const { default: Sdk } = await import("stripe");
+      return Sdk.API_VERSION;
+    },
+  };
+}
+
+async function create(sdk: StripeSdk, request: SessionRequest): Promise<CreateOutcome> {
+  const { default: Sdk } = await import("stripe");
+  const metadata = { purchase: request.purchaseId };
+  try {
+    const session = await sdk.checkout.sessions.create(
+      {
+        mode: "payment",
+        line_items: [
+          {
+            quantity: 1,
+            price_data: {
+              currency: "usd",
+              unit_amount: Number(request.amountCents),
+              product: request.productId,
+            },
+          },
+        ],
+        client_reference_id: request.purchaseId,
+        metadata,
+        payment_intent_data: { metadata, description: request.description },
+        ...(request.customerId
+          ? { customer: request.customerId }
+          : { customer_email: request.customerEmail, customer_creation: "always" as const }),
+        success_url: request.successUrl,
+        cancel_url: request.cancelUrl,
+        expires_at: Math.floor(request.expiresAt.getTime() / 1000),
+      },
+      { idempotencyKey: request.idempotencyKey },
+    );
+    return { kind: "created", session: { id: sessionId(session), url: session.url } };
+  } catch (error) {
+    if (error instanceof Sdk.errors.StripeInvalidRequestError && error.param === "expires_at")
+      return { kind: "expiry_passed" };
+    throw error;
+  }
+}
+
+async function expire(sdk: StripeSdk, id: string): Promise<ExpireOutcome> {
+  const { default: Sdk } = await import("stripe");
+  try {
+    sessionId(await sdk.checkout.sessions.expire(id));
+    return "expired";
+  } catch (error) {
+    // Only open sessions can be expired: see which end this one has come to.
+    if (!(error instanceof Sdk.errors.StripeInvalidRequestError)) throw error;
+    const session = await sdk.checkout.sessions.retrieve(id);
+    if (session.status === "open") throw error;
+    return session.status === "complete" ? "complete" : "expired";
+  }
+}
+
+/** The SDK returns any JSON without an `error` key as a success: look at what it is. */
+function sessionId(session: { object?: string; id?: string }): string {
+  if (session.object !== "checkout.session" || !session.id?.startsWith("cs_"))
+    throw new Unavailable("stripe", { effect: "unknown", message: "Stripe's answer is no checkout session" });
+  return session.id;
+}
+
+/** What the SDK gave up on after its own retries is a service that is away; the rest is our mistake and stays thrown. */
+async function guarded<T>(call: () => Promise<T>): Promise<T> {
+  const { default: Sdk } = await import("stripe");
+  try {
+    return await call();
+  } catch (error) {
+    if (
+      error instanceof Sdk.errors.StripeConnectionError ||
+      error instanceof Sdk.errors.StripeAPIError ||
+      error instanceof Sdk.errors.StripeRateLimitError ||
+      (error instanceof Sdk.errors.StripeError && error.statusCode === 409)
+    )
+      throw new Unavailable("stripe", { effect: "unknown", cause: error });
+    throw error;
+  }
+}

@@ -1,0 +1,48 @@
+/** What we ask of Stripe. Every write carries an idempotency key; amounts are USD cents. */
+import type { Cents } from "../money.ts";
+
+export type SessionRequest = {
+  /** `<purchase>-<attempt>`: with the same parameters the same session comes back (24 hours). */
+  readonly idempotencyKey: string;
+  readonly purchaseId: string;
+  readonly amountCents: Cents;
+  readonly productId: string;
+  readonly description: string;
+  readonly customerEmail: string;
+  readonly customerId: string | null;
+  readonly successUrl: string;
+  readonly cancelUrl: string;
+  readonly expiresAt: Date;
+};
+
+export type Session = { readonly id: string; readonly url: string | null };
+
+export type CreateOutcome =
+  | { readonly kind: "created"; readonly session: Session }
+  /** The pinned expiry is too near by now, and no session was ever made with this key. */
+  | { readonly kind: "expiry_passed" };
+
+export type ExpireOutcome = "expired" | "complete";
+
+/** A verified event, still as Stripe wrote it. */
+export type VerifiedEvent = {
+  readonly id: string;
+  readonly type: string;
+  readonly apiVersion: string | null;
+  readonly livemode: boolean;
+  /** Seconds since 1970. */
+  readonly created: number;
+  readonly object: unknown;
+  readonly payload: unknown;
+};
+
+export type Stripe = {
+  /** @throws Unavailable (ask again with the same key). */
+  createSession(request: SessionRequest): Promise<CreateOutcome>;
+  /** Makes sure a session cannot be paid any more; idempotent. @throws Unavailable */
+  expireSession(sessionId: string): Promise<ExpireOutcome>;
+  /** Checks signature and age (300 s) on the raw body; null when either is wrong. No round trip. */
+  verifyEvent(rawBody: string, signature: string): Promise<VerifiedEvent | null>;
+  /** The API version our SDK speaks: events of another are not interpreted. */
+  apiVersion(): Promise<string>;
+};

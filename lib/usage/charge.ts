@@ -1,0 +1,130 @@
+/** Charges a batch of usage events: the limiter's yes, then one call to the books. */
+import { createHash } from "node:crypto";
+import * as z from "zod";
+import type { Caller } from "../account/caller.ts";
+import type { App } from "../app.ts";
+import { meters } from "../catalog/meters.ts";
+import { explorer, tiers } from "../catalog/tiers.ts";
+import { DAY_MS, MINUTE_MS } from "../clock.ts";
+import { millisColumn } from "../db/columns.ts";
+import { sql } from "../db/port.ts";
+import { millis, type Millis } from "../money.ts";
+import type { Limiter, Verdict } from "../redis/port.ts";
+
+export type UsageEvent = {
+  /** The caller's own: the same id is charged once. */
+  readonly id: string;
+  readonly meter: string;
+  readonly units: number;
+  /** When it happened; now when left out. */
+  readonly at?: string | undefined;
+};
+
+export type ChargeResult = {
+  readonly id: string;
+  readonly outcome: "charged" | "duplicate" | "conflict" | "insufficient" | "rejected";
+  /** What the event has cost, once. */
+  readonly chargedMillis: Millis;
+  readonly reason?: string;
+};
+
+export type ChargeOutcome =
+  | {
+      readonly kind: "judged";
+      readonly accountId: string;
+      readonly results: ChargeResult[];
+      readonly walletMillis: Millis;
+    }
+  | { readonly kind: "unauthorised" | "forbidden" };
+
+const callsByCaller = { name: "usage", limit: explorer.requestsPerMinute, windowSeconds: 60 };
+
+/** Counts this call. Only after its yes may `chargeUsage` be called. */
+export function countUsageCall(limiter: Limiter, caller: Caller): Promise<Verdict> {
+  return limiter.take(callsByCaller, caller.kind === "key" ? hex(caller.hash) : caller.accountId);
+}
+
+const prices = JSON.stringify(Object.fromEntries(tiers.map((tier) => [tier.id, Number(tier.millisPerUnit)])));
+
+const chargedColumn = z.discriminatedUnion("kind", [
+  z.object({ kind: z.literal("unauthorised") }),
+  z.object({ kind: z.literal("forbidden") }),
+  z.object({
+    kind: z.literal("judged"),
+    accountId: z.string(),
+    walletMillis: millisColumn,
+    results: z.array(
+      z.object({
+        id: z.string(),
+        outcome: z.enum(["charged", "duplicate", "conflict", "insufficient"]),
+        chargedMillis: millisColumn,
+      }),
+    ),
+  }),
+]);
+
+/**
+ * Judges and charges the events in their order, in one statement; results come in the same order.
+ * An event that can never be charged is `rejected` with its reason and doesn't stop the others.
+ * @throws Unavailable: charged or not, the same ids can be sent again.
+ */
+export async function chargeUsage(
+  app: Pick<App, "db" | "clock">,
+  caller: Caller,
+  events: readonly UsageEvent[],
+): Promise<ChargeOutcome> {
+  const now = app.clock();
+  const judged = events.map((event) => ({ event, reason: rejection(event, now) }));
+  const offered = judged.flatMap(({ event, reason }) => (reason === null ? [wireEvent(event, now)] : []));
+  const { charged } = await app.db.one(
+    sql`select charge_usage(${now}::timestamptz, ${caller.kind === "key" ? caller.hash : null}::bytea,
+      ${caller.kind === "session" ? caller.accountId : null}, ${prices}::jsonb, ${JSON.stringify(offered)}::jsonb)
+      as charged`,
+    z.object({ charged: chargedColumn }),
+  );
+  if (charged.kind !== "judged") return charged;
+  const answers = charged.results.values();
+  const results = judged.map(({ event, reason }): ChargeResult => {
+    if (reason !== null) return { id: event.id, outcome: "rejected", chargedMillis: millis(0n), reason };
+    const { value } = answers.next();
+    if (value?.id !== event.id) throw new Error("the books answered other events than were sent");
+    return value;
+  });
+  return { kind: "judged", accountId: charged.accountId, results, walletMillis: charged.walletMillis };
+}
+
+/** Far above any honest single event; keeps every product inside what the books can hold. */
+const maxUnits = 1_000_000_000;
+const oldestMs = 35 * DAY_MS;
+const aheadMs = 5 * MINUTE_MS;
+
+function rejection({ meter, units, at }: UsageEvent, now: Date): string | null {
+  if (!meters.has(meter)) return `unknown meter; known are ${[...meters.keys()].join(", ")}`;
+  if (!Number.isInteger(units) || units < 1 || units > maxUnits)
+    return `units must be a whole number from 1 to ${maxUnits}`;
+  if (at !== undefined) {
+    const ageMs = now.getTime() - new Date(at).getTime();
+    if (ageMs > oldestMs) return "at must not be more than 35 days ago";
+    if (ageMs < -aheadMs) return "at must not be in the future";
+  }
+  return null;
+}
+
+function wireEvent(event: UsageEvent, now: Date) {
+  const { id, meter, units, at } = event;
+  const weight = meters.get(meter)?.weight ?? 1n;
+  return {
+    ...{ id, meter, units },
+    weighted: Number(BigInt(units) * weight),
+    at: at ?? now.toISOString(),
+    hash: hex(
+      createHash("sha256")
+        .update(JSON.stringify([meter, units, at ?? null]))
+        .digest(),
+    ),
+  };
+}
+
+function hex(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString("hex");
+}

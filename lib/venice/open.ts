@@ -1,0 +1,138 @@
+/** The Venice port over Airtable's SDK, within our share of the base's requests. */
+import type AirtableSdk from "airtable";
+import { setTimeout as wait } from "node:timers/promises";
+import type { Core } from "../app.ts";
+import { SECOND_MS } from "../clock.ts";
+import { Unavailable } from "../errors.ts";
+import { millisOfDecimal, type Millis } from "../money.ts";
+import { limiter } from "../redis/open.ts";
+import { createPace } from "../redis/pace.ts";
+import type { SeenRow, Venice } from "./port.ts";
+import { formulaText, paymentFields } from "./row.ts";
+
+/** airtable.js stops its own clock at the headers; the second one is ours and covers the body. */
+const requestTimeoutMs = 6 * SECOND_MS;
+const deadlineMs = 7 * SECOND_MS;
+/** Airtable's penalty after a 429. */
+const penaltySeconds = 30;
+/** Keeps a formula far below Airtable's 16,000 characters. */
+const rowsPerRead = 100;
+
+export function venice(core: Core): Venice {
+  const { env, trips } = core;
+  const pace = createPace(limiter(core), env.AIRTABLE_REQUESTS_PER_SECOND);
+
+  /** One request, one turn. Refusals by status mean that nothing was written; silence means that we can't know. */
+  async function request<T>(
+    effect: "none" | "unknown",
+    ask: (base: AirtableSdk.Base) => Promise<T>,
+  ): Promise<T> {
+    const { default: Airtable } = await import("airtable");
+    await pace();
+    trips.count("venice");
+    const base = new Airtable({
+      apiKey: env.AIRTABLE_API_KEY,
+      ...(env.AIRTABLE_ENDPOINT_URL && { endpointUrl: env.AIRTABLE_ENDPOINT_URL }),
+      noRetryIfRateLimited: true,
+      requestTimeout: requestTimeoutMs,
+    }).base(env.AIRTABLE_BASE_ID);
+    const deadline = new AbortController();
+    try {
+      return await Promise.race([
+        ask(base),
+        wait(deadlineMs, undefined, { signal: deadline.signal }).then(() => {
+          throw new Unavailable("venice", { effect });
+        }),
+      ]);
+    } catch (error) {
+      if (error instanceof Unavailable) throw error;
+      if (!(error instanceof Airtable.Error)) throw new Unavailable("venice", { effect, cause: error });
+      const message = `Airtable answered ${error.statusCode} ${error.error}: ${error.message}`;
+      if (error.statusCode === 429)
+        throw new Unavailable("venice", { effect: "none", retryAfterSeconds: penaltySeconds, message });
+      if (error.statusCode >= 400 && error.statusCode < 500) throw new Error(message);
+      throw new Unavailable("venice", { effect, message });
+    } finally {
+      deadline.abort();
+    }
+  }
+
+  async function read(table: string, matches: readonly string[], fields: string[]) {
+    const found: AirtableSdk.Record<AirtableSdk.FieldSet>[] = [];
+    for (const some of slices(matches, rowsPerRead)) {
+      const filterByFormula = `OR(${some.join(",")})`;
+      const pageOf = (base: AirtableSdk.Base) =>
+        base(table).select({ filterByFormula, fields, pageSize: 100 }).firstPage();
+      found.push(...(await request("none", pageOf)));
+    }
+    return found;
+  }
+
+  return {
+    async purses(usernames) {
+      const matches = usernames.map((name) => `{Username}=${formulaText(name)}`);
+      const purses = new Map<string, Millis>();
+      for (const record of await read("CITIZENS", matches, ["Username", "Ducats"])) {
+        const username = record.get("Username");
+        const purse = millisOfDecimal(record.get("Ducats"));
+        if (typeof username === "string" && purse !== undefined) purses.set(username, purse);
+      }
+      return purses;
+    },
+    async findRows(query) {
+      const matches =
+        "recordIds" in query
+          ? query.recordIds.map((id) => `RECORD_ID()=${formulaText(id)}`)
+          : query.stratagemIds.map((id) => `{StratagemId}=${formulaText(id)}`);
+      return (await read("STRATAGEMS", matches, rowFields)).map(seen);
+    },
+    async planRows(rows) {
+      const records = rows.map((row) => ({ fields: paymentFields(row) }));
+      return (await request("unknown", (base) => base("STRATAGEMS").create(records))).map(seen);
+    },
+    async activateRows(recordIds) {
+      const records = recordIds.map((id) => ({ id, fields: { Status: "active" } }));
+      await request("unknown", (base) => base("STRATAGEMS").update(records));
+    },
+    async voidRow(row) {
+      const fields = {
+        Status: "cancelled",
+        Notes: JSON.stringify({ amount: 0, voided: true, before: row.notes }),
+      };
+      await request("unknown", (base) => base("STRATAGEMS").update([{ id: row.recordId, fields }]));
+    },
+  };
+}
+
+const rowFields = [
+  "StratagemId",
+  "Type",
+  "ExecutedBy",
+  "TargetCitizen",
+  "Status",
+  "ExecutedAt",
+  "ExpiresAt",
+  "Notes",
+];
+
+function seen(record: AirtableSdk.Record<AirtableSdk.FieldSet>): SeenRow {
+  const text = (field: string): string => {
+    const value = record.get(field);
+    return typeof value === "string" ? value : "";
+  };
+  return {
+    recordId: record.id,
+    stratagemId: text("StratagemId"),
+    type: text("Type"),
+    executedBy: text("ExecutedBy"),
+    targetCitizen: text("TargetCitizen"),
+    status: text("Status"),
+    executedAt: text("ExecutedAt") || null,
+    expiresAt: text("ExpiresAt") || null,
+    notes: text("Notes"),
+  };
+}
+
+function* slices<T>(list: readonly T[], size: number): Generator<T[]> {
+  for (let start = 0; start < list.length; start += size) yield list.slice(start, start + size);
+}

@@ -1,0 +1,49 @@
+/** Venice as delivery needs it: purses to read, and rows that anyone may have changed since we wrote them. */
+import type { Millis } from "../money.ts";
+
+/** The citizen who pays our customers in Venice. */
+export const PROCESSOR = "CASCADE_PAYMENT_PROCESSOR";
+
+/** Airtable writes at most ten records a request. */
+export const ROWS_PER_WRITE = 10;
+
+/** What pays a citizen; every field follows from the delivery, so that a second look-up finds what a first one wrote. */
+export type PaymentRow = {
+  readonly stratagemId: string;
+  readonly citizen: string;
+  /** Whole ducats. */
+  readonly millis: Millis;
+  readonly deliveryId: string;
+  readonly purchaseId: string | null;
+  readonly paymentIntent: string | null;
+  readonly createdAt: string;
+};
+
+/** A row as it was just read: evidence, never proof. */
+export type SeenRow = {
+  readonly recordId: string;
+  readonly stratagemId: string;
+  readonly type: string;
+  readonly executedBy: string;
+  readonly targetCitizen: string;
+  readonly status: string;
+  readonly executedAt: string | null;
+  readonly expiresAt: string | null;
+  readonly notes: string;
+};
+
+export type RowQuery =
+  { readonly stratagemIds: readonly string[] } | { readonly recordIds: readonly string[] };
+
+/** Every method throws Unavailable: reads with effect `none`; writes with `unknown` unless certainly refused. */
+export type Venice = {
+  /** Purses by username; a citizen who doesn't exist, or whose purse isn't a number, is left out. */
+  purses(usernames: readonly string[]): Promise<ReadonlyMap<string, Millis>>;
+  findRows(query: RowQuery): Promise<readonly SeenRow[]>;
+  /** Creates inert rows (`planned`: the game takes only `active`). Not idempotent: look first. */
+  planRows(rows: readonly PaymentRow[]): Promise<readonly SeenRow[]>;
+  /** Makes rows executable. Once per record: a row that was executed and is activated again pays twice. */
+  activateRows(recordIds: readonly string[]): Promise<void>;
+  /** Makes a refused row unexecutable for good (cancelled, amount 0), its old notes kept as text. Idempotent. */
+  voidRow(row: SeenRow): Promise<void>;
+};

@@ -1,0 +1,46 @@
+/** The stratagem row that pays a citizen, field by field as the game reads it. */
+import { MILLIS_PER_DUCAT, printDucats } from "../money.ts";
+import { DAY_MS, later } from "../clock.ts";
+import { PROCESSOR, type PaymentRow } from "./port.ts";
+
+/** The game runs three times a day; far enough that only a long outage outlives a row. */
+const lifeMs = 30 * DAY_MS;
+
+/** Fields of a new row, inert until its Status becomes `active`. */
+export function paymentFields(row: PaymentRow) {
+  const createdAt = new Date(row.createdAt);
+  const title = `${printDucats(row.millis)} ducats for ${row.citizen}`;
+  return {
+    StratagemId: row.stratagemId,
+    Type: "transfer_ducats",
+    Variant: "instant",
+    Category: "economic",
+    Name: title,
+    Description: `Delivery of ${title}, bought through CASCADE.`,
+    ExecutedBy: PROCESSOR,
+    TargetCitizen: row.citizen,
+    Status: "planned",
+    ExpiresAt: later(createdAt, lifeMs).toISOString(),
+    Notes: JSON.stringify({
+      source: "cascade_payment_processor",
+      payment_type: "stripe_purchase",
+      amount: Number(row.millis / MILLIS_PER_DUCAT),
+      reason: `CASCADE delivery ${row.deliveryId}`,
+      created_at: row.createdAt,
+      venice_time: veniceTime(createdAt),
+      delivery_id: row.deliveryId,
+      purchase_id: row.purchaseId,
+      payment_intent: row.paymentIntent,
+    }),
+  };
+}
+
+/** `YYYY-MM-DD HH:MM:SS` on Venice's clocks. */
+export function veniceTime(at: Date): string {
+  return at.toLocaleString("sv-SE", { timeZone: "Europe/Rome" });
+}
+
+/** Quotes text for a formula: backslash first, then quotes. */
+export function formulaText(text: string): string {
+  return `"${text.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n").replaceAll("\r", "\\r")}"`;
+}

@@ -1,0 +1,96 @@
+-- Who may do what. The functions connect as (or switch to) cascade_app: it reads views and calls
+-- SECURITY DEFINER functions, and holds no right on any table. Functions are closed to everyone until granted.
+do $$
+begin
+  if not exists (select from pg_roles where rolname = 'cascade_app') then
+    create role cascade_app nologin;
+  end if;
+end
+$$;
+grant cascade_app to current_user;
+alter role cascade_app set statement_timeout = '8s';
+alter default privileges revoke execute on functions from public;
+revoke create on schema public from public;
+grant usage on schema public to cascade_app;
+
+-- Times leave the database as ISO 8601 in UTC, to the millisecond.
+create function iso(p_at timestamptz) returns text
+language sql immutable
+as $$ select to_char(p_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') $$;
+
+-- One row per customer. `citizen` is a delivery address in Venice: unproved, not unique, no right comes from it.
+create table accounts (
+  id text primary key check (id ~ '^acc_[0-9a-z]{20}$'),
+  email text not null constraint accounts_email_unique unique check (email = lower(email)),
+  password_hash text not null,
+  citizen text not null check (citizen <> ''),
+  tier text not null default 'explorer',
+  stripe_customer text,
+  created_at timestamptz not null
+);
+
+-- A program's key: the SHA-256 of the secret, never the secret. A revoked key stays, as evidence.
+create table api_keys (
+  id text primary key check (id ~ '^key_[0-9a-z]{20}$'),
+  account_id text not null references accounts,
+  name text not null check (length(name) between 1 and 80),
+  hint text not null,
+  hash bytea not null unique check (length(hash) = 32),
+  scopes text[] not null,
+  created_at timestamptz not null,
+  revoked_at timestamptz
+);
+create index api_keys_of_account on api_keys (account_id, created_at);
+
+create function find_login(p_email text) returns table (id text, email text, citizen text, password_hash text)
+language sql stable security definer set search_path = pg_catalog, public, pg_temp
+as $$ select a.id, a.email, a.citizen, a.password_hash from accounts a where a.email = p_email $$;
+
+create function find_account(p_account text) returns table (id text, email text, citizen text)
+language sql stable security definer set search_path = pg_catalog, public, pg_temp
+as $$ select a.id, a.email, a.citizen from accounts a where a.id = p_account $$;
+
+-- Outcome: created | limit (the tier's number of live keys is reached) | unknown_account.
+create function create_api_key(
+  p_at timestamptz, p_id text, p_account text, p_name text, p_hint text, p_hash bytea, p_scopes text[], p_limits jsonb
+) returns text
+language plpgsql security definer set search_path = pg_catalog, public, pg_temp
+as $$
+declare
+  v_tier text;
+begin
+  -- The account's row is the lock: two creations at the limit cannot both see room.
+  select tier into v_tier from accounts where id = p_account for update;
+  if not found then
+    return 'unknown_account';
+  end if;
+  if (select count(*) from api_keys where account_id = p_account and revoked_at is null)
+     >= (p_limits ->> v_tier)::int then
+    return 'limit';
+  end if;
+  insert into api_keys (id, account_id, name, hint, hash, scopes, created_at)
+  values (p_id, p_account, p_name, p_hint, p_hash, p_scopes, p_at);
+  return 'created';
+end
+$$;
+
+create function list_api_keys(p_account text)
+returns table (id text, name text, hint text, scopes text[], created_at text, revoked_at text)
+language sql stable security definer set search_path = pg_catalog, public, pg_temp
+as $$
+  select k.id, k.name, k.hint, k.scopes, iso(k.created_at), iso(k.revoked_at)
+  from api_keys k where k.account_id = p_account order by k.created_at desc, k.id
+$$;
+
+-- True when the key is this account's; revoking twice keeps the first time.
+create function revoke_api_key(p_at timestamptz, p_account text, p_key text) returns boolean
+language sql security definer set search_path = pg_catalog, public, pg_temp
+as $$
+  with revoked as (
+    update api_keys set revoked_at = coalesce(revoked_at, p_at)
+    where id = p_key and account_id = p_account returning 1
+  )
+  select exists (select from revoked)
+$$;
+
+grant execute on function iso, find_login, find_account, create_api_key, list_api_keys, revoke_api_key to cascade_app;

@@ -1,0 +1,45 @@
+-- What a person must look at. One row per thing that is wrong, open until it is mended: `subject` names the thing, so
+-- the same finding an hour later is the same row. The row is the outbox of its mail: `mailed_at` is set once.
+create table alerts (
+  id bigint generated always as identity primary key,
+  kind text not null,
+  subject text not null,
+  message text not null,
+  opened_at timestamptz not null,
+  closed_at timestamptz,
+  mailed_at timestamptz
+);
+create unique index alerts_open_once on alerts (kind, subject) where closed_at is null;
+
+-- True when this opened the alert; false when it was open already.
+create function open_alert(p_at timestamptz, p_kind text, p_subject text, p_message text) returns boolean
+language plpgsql security definer set search_path = pg_catalog, public, pg_temp
+as $$
+begin
+  insert into alerts (kind, subject, message, opened_at) values (p_kind, p_subject, p_message, p_at)
+  on conflict (kind, subject) where closed_at is null do nothing;
+  return found;
+end
+$$;
+
+create function close_alert(p_at timestamptz, p_kind text, p_subject text) returns boolean
+language plpgsql security definer set search_path = pg_catalog, public, pg_temp
+as $$
+begin
+  update alerts set closed_at = p_at where kind = p_kind and subject = p_subject and closed_at is null;
+  return found;
+end
+$$;
+
+create function unmailed_alerts(p_limit int) returns table (id text, kind text, subject text, message text, opened_at text)
+language sql stable security definer set search_path = pg_catalog, public, pg_temp
+as $$
+  select 'alr_' || a.id, a.kind, a.subject, a.message, iso(a.opened_at)
+  from alerts a where a.mailed_at is null order by a.id limit p_limit
+$$;
+
+create function alert_mailed(p_at timestamptz, p_id text) returns void
+language sql security definer set search_path = pg_catalog, public, pg_temp
+as $$ update alerts set mailed_at = coalesce(mailed_at, p_at) where 'alr_' || id = p_id $$;
+
+grant execute on function open_alert, close_alert, unmailed_alerts, alert_mailed to cascade_app;

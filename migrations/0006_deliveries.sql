@@ -1,0 +1,254 @@
+-- The outbox to Venice. pending -> planned (an inert row, its Airtable record pinned here) -> active -> executed |
+-- rejected (proved not credited: back in the wallet) | uncertain (a person decides, with the evidence).
+-- A worker holds a lease; `lease_token` grows with each claim and fences a stale worker's late report.
+create table deliveries (
+  id text primary key check (id ~ '^dlv_[0-9a-z]{20}$'),
+  account_id text not null references accounts,
+  purchase_id text references purchases,
+  citizen text not null,
+  millis bigint not null check (millis > 0 and millis % 1000 = 0),
+  status text not null default 'pending'
+    check (status in ('pending', 'planned', 'active', 'executed', 'rejected', 'uncertain')),
+  attempt int not null default 1,
+  record_id text constraint deliveries_record_unique unique,
+  lease_token bigint not null default 0,
+  leased_until timestamptz,
+  next_at timestamptz not null,
+  tries int not null default 0,
+  last_error text,
+  evidence jsonb,
+  created_at timestamptz not null,
+  planned_at timestamptz,
+  activated_at timestamptz,
+  concluded_at timestamptz,
+  constraint deliveries_pinned check (status = 'pending' or record_id is not null or status = 'uncertain')
+);
+create index deliveries_to_send on deliveries (next_at) where status in ('pending', 'planned');
+create index deliveries_to_watch on deliveries (activated_at) where status = 'active';
+create index deliveries_of_account on deliveries (account_id, created_at desc);
+
+-- The processor citizen's purse as last explained: one row. A delivery concludes only when the purse moved from here by
+-- exactly what the deliveries concluded since then say; `version` makes a stale reader's conclusion void.
+create table reserve (
+  singleton boolean primary key default true check (singleton),
+  purse_millis bigint not null,
+  version bigint not null default 1,
+  read_at timestamptz not null,
+  mismatch_since timestamptz
+);
+
+-- A citizen's purse as we last saw it, for showing. Never decides anything.
+create table purses (
+  citizen text primary key,
+  millis bigint not null,
+  read_at timestamptz not null
+);
+
+create function save_purse(p_at timestamptz, p_citizen text, p_millis bigint) returns void
+language sql security definer set search_path = pg_catalog, public, pg_temp
+as $$
+  insert into purses as p (citizen, millis, read_at) values (p_citizen, p_millis, p_at)
+  on conflict (citizen) do update set millis = excluded.millis, read_at = excluded.read_at where p.read_at <= excluded.read_at
+$$;
+
+create function begin_reserve(p_at timestamptz, p_purse_millis bigint) returns void
+language sql security definer set search_path = pg_catalog, public, pg_temp
+as $$ insert into reserve (purse_millis, read_at) values (p_purse_millis, p_at) on conflict do nothing $$;
+
+create function claim_deliveries(p_at timestamptz, p_limit int, p_lease interval, p_quiet interval)
+returns table (id text, lease_token bigint, citizen text, millis bigint, stratagem_id text, record_id text,
+  purchase_id text, payment_intent text, created_at text)
+language sql security definer set search_path = pg_catalog, public, pg_temp
+as $$
+  update deliveries d set lease_token = d.lease_token + 1, leased_until = p_at + p_lease
+  from (
+    select q.id from deliveries q
+    where q.status in ('pending', 'planned') and q.next_at <= p_at
+      and (q.leased_until is null or q.leased_until + p_quiet <= p_at)
+    order by q.next_at, q.id limit p_limit for update skip locked
+  ) chosen
+  where d.id = chosen.id
+  returning d.id, d.lease_token, d.citizen, d.millis, d.id || '-' || d.attempt, d.record_id, d.purchase_id,
+    (select p.payment_intent from purchases p where p.id = d.purchase_id), iso(d.created_at)
+$$;
+
+-- Pins one Airtable record per delivery; p_pins: [{id, token, recordId}]. Answers the ids whose lease still holds and
+-- whose pinned record is this one: only these may be activated. Needs the reserve: without a purse to compare with,
+-- nothing may move.
+create function pin_records(p_at timestamptz, p_pins jsonb) returns setof text
+language plpgsql security definer set search_path = pg_catalog, public, pg_temp
+as $$
+begin
+  if not exists (select from reserve) then
+    raise exception 'the reserve has no purse reading yet';
+  end if;
+  return query
+    update deliveries d
+    set record_id = p."recordId", status = 'planned', planned_at = coalesce(d.planned_at, p_at)
+    from jsonb_to_recordset(p_pins) as p (id text, token bigint, "recordId" text)
+    where d.id = p.id and d.lease_token = p.token and d.leased_until > p_at
+      and d.status in ('pending', 'planned') and coalesce(d.record_id, p."recordId") = p."recordId"
+    returning d.id;
+end
+$$;
+
+-- After the one activation, seen or read back; p_done: [{id, token}].
+create function mark_active(p_at timestamptz, p_done jsonb) returns setof text
+language sql security definer set search_path = pg_catalog, public, pg_temp
+as $$
+  update deliveries d set status = 'active', activated_at = p_at, leased_until = null, last_error = null
+  from jsonb_to_recordset(p_done) as p (id text, token bigint)
+  where d.id = p.id and d.lease_token = p.token and d.status = 'planned'
+  returning d.id
+$$;
+
+-- Gives claimed deliveries back, to be tried again at p_next; only for failures that certainly changed nothing.
+create function postpone_deliveries(p_next timestamptz, p_held jsonb, p_error text) returns setof text
+language sql security definer set search_path = pg_catalog, public, pg_temp
+as $$
+  update deliveries d set leased_until = null, next_at = p_next, tries = d.tries + 1, last_error = p_error
+  from jsonb_to_recordset(p_held) as p (id text, token bigint)
+  where d.id = p.id and d.lease_token = p.token and d.status in ('pending', 'planned')
+  returning d.id
+$$;
+
+-- What there is to do: the reserve (null before the first reading), every active delivery, whether any waits to be sent.
+create function delivery_work(p_at timestamptz) returns jsonb
+language sql stable security definer set search_path = pg_catalog, public, pg_temp
+as $$
+  select jsonb_build_object(
+    'reserve', (select jsonb_build_object('purseMillis', purse_millis, 'version', version) from reserve),
+    'deliveries', coalesce((
+      select jsonb_agg(jsonb_build_object('id', id, 'stratagemId', id || '-' || attempt, 'recordId', record_id,
+        'citizen', citizen, 'millis', millis, 'createdAt', iso(created_at)) order by activated_at, id)
+      from deliveries where status = 'active'), '[]'),
+    'waiting', exists (select from deliveries where status in ('pending', 'planned') and next_at <= p_at))
+$$;
+
+-- Concludes what the rows say, if the purse agrees. p_seen: [{id, verdict: executed | refused | unknown, evidence}].
+--   moved = what executed says (or that and all that unknown may have moved): concluded, the purse becomes the new base;
+--   otherwise the purse is in mid-movement or somebody lies: wait p_patience, then all with a verdict become uncertain.
+--   With nothing active no movement is ours: alerted at once, and the new purse is the base.
+-- Outcome: {kind: 'stale'} | {kind: 'waiting', saidMillis, movedMillis} |
+--   {kind: 'concluded', executed: [id], rejected: [id], uncertain: [id]}.
+create function conclude_deliveries(
+  p_at timestamptz, p_version bigint, p_purse_millis bigint, p_seen jsonb, p_patience interval
+) returns jsonb
+language plpgsql security definer set search_path = pg_catalog, public, pg_temp
+as $$
+declare
+  v_reserve reserve;
+  v_moved bigint;
+  v_said bigint;
+  v_perhaps bigint;
+  v_agrees boolean;
+  v_delivery record;
+  v_executed jsonb := '[]';
+  v_rejected jsonb := '[]';
+  v_uncertain jsonb := '[]';
+begin
+  select * into v_reserve from reserve for update;
+  if not found or v_reserve.version <> p_version then
+    return jsonb_build_object('kind', 'stale');
+  end if;
+  v_moved := v_reserve.purse_millis - p_purse_millis;
+  select coalesce(sum(d.millis) filter (where s.verdict = 'executed'), 0),
+    coalesce(sum(d.millis) filter (where s.verdict = 'unknown'), 0)
+  into v_said, v_perhaps
+  from deliveries d join jsonb_to_recordset(p_seen) as s (id text, verdict text) on s.id = d.id
+  where d.status = 'active';
+  v_agrees := v_moved in (v_said, v_said + v_perhaps);
+
+  if not v_agrees and exists (select from deliveries where status = 'active') and (v_reserve.mismatch_since is null or p_at < v_reserve.mismatch_since + p_patience) then
+    update reserve set mismatch_since = coalesce(mismatch_since, p_at);
+    return jsonb_build_object('kind', 'waiting', 'saidMillis', v_said, 'movedMillis', v_moved);
+  end if;
+
+  for v_delivery in
+    select d.id, d.account_id, d.millis, s.verdict, s.evidence
+    from deliveries d join jsonb_to_recordset(p_seen) as s (id text, verdict text, evidence jsonb) on s.id = d.id
+    where d.status = 'active' order by d.account_id, d.id for update of d
+  loop
+    if v_agrees and v_delivery.verdict = 'executed' then
+      perform post(p_at, 'delivery:' || v_delivery.id, 'delivery', array[
+        ('transit', v_delivery.account_id, -v_delivery.millis)::leg, ('venice', null, v_delivery.millis)::leg]);
+      v_executed := v_executed || to_jsonb(v_delivery.id);
+    elsif v_agrees and v_delivery.verdict = 'refused' then
+      perform post(p_at, 'return:' || v_delivery.id, 'return',
+        credit_legs(v_delivery.account_id, v_delivery.millis)
+        || ('transit', v_delivery.account_id, -v_delivery.millis)::leg);
+      v_rejected := v_rejected || to_jsonb(v_delivery.id);
+    else
+      perform open_alert(p_at, 'delivery_uncertain', v_delivery.id, format(
+        'Delivery %s of %s millis: its row says %s, the purse moved by %s while the rows account for %s. '
+        'Compare the row, its notes and both purses, then decide.',
+        v_delivery.id, v_delivery.millis, v_delivery.verdict, v_moved, v_said));
+      v_uncertain := v_uncertain || to_jsonb(v_delivery.id);
+    end if;
+    update deliveries set concluded_at = p_at, evidence = v_delivery.evidence, status = case
+      when v_executed ? id then 'executed' when v_rejected ? id then 'rejected' else 'uncertain' end
+    where id = v_delivery.id;
+  end loop;
+  if not v_agrees then
+    perform open_alert(p_at, 'purse_unexplained', 'version ' || v_reserve.version, format(
+      'The processor citizen''s purse moved by %s millis since %s; our deliveries account for %s.',
+      v_moved, iso(v_reserve.read_at), v_said));
+  end if;
+  update reserve set purse_millis = p_purse_millis, version = version + 1, read_at = p_at, mismatch_since = null
+    where p_purse_millis <> purse_millis or mismatch_since is not null or jsonb_array_length(p_seen) > 0;
+  return jsonb_build_object('kind', 'concluded', 'executed', v_executed, 'rejected', v_rejected,
+    'uncertain', v_uncertain);
+end
+$$;
+
+-- The processor's purse against what is promised and a floor. Opens the alert once, closes it when all is well.
+-- Outcome: {promisedMillis, freeMillis, alert: 'opened' | 'still_open' | 'closed' | 'none'}.
+create function check_reserve(p_at timestamptz, p_purse_millis bigint, p_floor_millis bigint) returns jsonb
+language plpgsql security definer set search_path = pg_catalog, public, pg_temp
+as $$
+declare
+  v_promised bigint := promised_millis();
+  v_free bigint := p_purse_millis - v_promised;
+  v_alert text;
+begin
+  if v_free < p_floor_millis then
+    v_alert := case when open_alert(p_at, 'reserve_low', 'processor', format(
+      'The processor citizen holds %s millis, %s of them promised: %s are free, the floor is %s. Top the purse up.',
+      p_purse_millis, v_promised, v_free, p_floor_millis)) then 'opened' else 'still_open' end;
+  else
+    v_alert := case when close_alert(p_at, 'reserve_low', 'processor') then 'closed' else 'none' end;
+  end if;
+  return jsonb_build_object('promisedMillis', v_promised, 'freeMillis', v_free, 'alert', v_alert);
+end
+$$;
+
+-- Everything a customer sees of their ducats, in one answer; null for an unknown account. `purse` is the last sight of
+-- the citizen's purse, however old. Drafts are left out: nothing was offered to the customer yet.
+create function credit_status(p_account text) returns jsonb
+language sql stable security definer set search_path = pg_catalog, public, pg_temp
+as $$
+  select jsonb_build_object(
+    'citizen', a.citizen,
+    'walletMillis', b.wallet, 'transitMillis', b.transit, 'frozenMillis', b.frozen, 'heldMillis', b.held,
+    'debtMillis', -b.debt,
+    'purse', (select jsonb_build_object('millis', s.millis, 'readAt', iso(s.read_at))
+      from purses s where s.citizen = a.citizen),
+    'purchases', coalesce((
+      select jsonb_agg(jsonb_build_object('id', p.id, 'status', p.status, 'pack', p.pack, 'usdCents', p.amount_cents,
+        'baseMillis', p.base_millis, 'bonusMillis', p.bonus_millis, 'totalMillis', p.base_millis + p.bonus_millis,
+        'repaidMillis', p.repaid_millis, 'deliverTo', p.deliver_to, 'citizen', p.citizen,
+        'lastDecline', p.last_decline, 'openedAt', iso(p.opened_at), 'paidAt', iso(p.paid_at),
+        'paymentUrl', case when p.status = 'open' then t.session_url end) order by p.opened_at desc, p.id)
+      from (select * from purchases where account_id = a.id and status <> 'draft'
+            order by opened_at desc, id limit 20) p
+      join purchase_attempts t on t.purchase_id = p.id and t.attempt = p.attempt), '[]'),
+    'deliveries', coalesce((
+      select jsonb_agg(jsonb_build_object('id', d.id, 'status', d.status, 'millis', d.millis, 'citizen', d.citizen,
+        'purchaseId', d.purchase_id, 'createdAt', iso(d.created_at), 'activeSince', iso(d.activated_at),
+        'concludedAt', iso(d.concluded_at)) order by d.created_at desc, d.id)
+      from (select * from deliveries where account_id = a.id order by created_at desc, id limit 20) d), '[]'))
+  from accounts a join balances b on b.account_id = a.id where a.id = p_account
+$$;
+
+grant execute on function save_purse, begin_reserve, claim_deliveries, pin_records, mark_active, postpone_deliveries,
+  delivery_work, conclude_deliveries, check_reserve, credit_status to cascade_app;

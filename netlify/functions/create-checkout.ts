@@ -1,0 +1,55 @@
+import { createCheckoutApi } from "../../lib/api/create-checkout.ts";
+import { db } from "../../lib/db/open.ts";
+import { endpoint } from "../../lib/http/endpoint.ts";
+import { orderKey } from "../../lib/http/order-key.ts";
+import { problem } from "../../lib/http/problem.ts";
+import { printDucats } from "../../lib/money.ts";
+import { openCheckout } from "../../lib/purchase/open.ts";
+import { stripe } from "../../lib/stripe/open.ts";
+import { venice } from "../../lib/venice/open.ts";
+
+export default endpoint(
+  createCheckoutApi,
+  { db, stripe, venice },
+  {
+    POST: async ({ app, request, caller, body, form, origin, rawBody, note }) => {
+      const idempotencyKey = orderKey(request, form, rawBody, app.clock());
+      if (!idempotencyKey) return problem("idempotency_key_required");
+      const outcome = await openCheckout(app, {
+        accountId: caller.accountId,
+        ...body,
+        idempotencyKey,
+        origin,
+      });
+      note({ checkout: outcome.kind });
+      switch (outcome.kind) {
+        case "opened": {
+          const { purchaseId, url, expiresAt, debtMillis } = outcome;
+          return form
+            ? { status: 303, headers: { location: url } }
+            : { status: 201, body: { purchaseId, url, expiresAt, debtMillis } };
+        }
+        case "already_paid":
+          return form
+            ? { status: 303, headers: { location: `/purchase/?id=${outcome.purchaseId}` } }
+            : problem("already_paid", {
+                detail: `Purchase ${outcome.purchaseId} was paid; use a new Idempotency-Key to buy again.`,
+              });
+        case "reserve_too_low":
+          return problem("reserve_too_low", {
+            field: "deliverTo",
+            detail: `Venice can be paid ${printDucats(outcome.freeMillis)} ducats right now. Choose less, or set deliverTo to wallet.`,
+          });
+        case "unknown_citizen":
+          return problem("unknown_citizen", {
+            detail:
+              "Your citizen is not in Venice any more. Set deliverTo to wallet, and your ducats wait here.",
+          });
+        case "key_reused":
+          return problem("idempotency_key_reused");
+        case "unknown_account":
+          return problem("unauthenticated");
+      }
+    },
+  },
+);

@@ -1,0 +1,30 @@
+import { packsApi } from "../../lib/api/packs.ts";
+import { customBounds, packs } from "../../lib/catalog/packs.ts";
+import { explorer, tiers } from "../../lib/catalog/tiers.ts";
+import { endpoint } from "../../lib/http/endpoint.ts";
+import { millis } from "../../lib/money.ts";
+import { packPrice } from "../../lib/purchase/quote.ts";
+import { currentRate } from "../../lib/rate/current.ts";
+
+export default endpoint(
+  packsApi,
+  {},
+  {
+    GET: () => {
+      const rate = currentRate();
+      return {
+        status: 200,
+        body: {
+          rate: { microUsdPerDucat: rate.microUsdPerDucat, asOf: rate.asOf.toISOString() },
+          packs: packs.map(({ id, name, baseMillis, bonusMillis }) => ({
+            ...{ id, name, baseMillis, bonusMillis },
+            usdCents: packPrice(baseMillis, rate.microUsdPerDucat),
+            totalMillis: millis(baseMillis + bonusMillis),
+          })),
+          custom: { minCents: customBounds.min, maxCents: customBounds.max },
+          tiers: tiers.map((tier) => ({ ...tier, available: tier.id === explorer.id })),
+        },
+      };
+    },
+  },
+);

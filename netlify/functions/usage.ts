@@ -1,0 +1,45 @@
+import { usageApi } from "../../lib/api/usage.ts";
+import { db } from "../../lib/db/open.ts";
+import { endpoint } from "../../lib/http/endpoint.ts";
+import { limitHeaders, refusalByLimits } from "../../lib/http/limits.ts";
+import { problem } from "../../lib/http/problem.ts";
+import { limiter } from "../../lib/redis/open.ts";
+import { chargeUsage, countUsageCall } from "../../lib/usage/charge.ts";
+import { reportUsage } from "../../lib/usage/report.ts";
+
+export default endpoint(
+  usageApi,
+  { db, limiter },
+  {
+    POST: async ({ app, caller, body, note }) => {
+      // Its yes comes first: a charge must not commit while the limiter refuses.
+      const verdict = await countUsageCall(app.limiter, caller);
+      const refusal = refusalByLimits([verdict], app.clock());
+      if (refusal) return refusal;
+      const headers = limitHeaders([verdict], app.clock());
+      const charged = await chargeUsage(app, caller, body.events);
+      switch (charged.kind) {
+        case "unauthorised":
+          return problem("unauthenticated", { headers });
+        case "forbidden":
+          return problem("insufficient_scope", { headers });
+        case "judged": {
+          const { accountId, results, walletMillis } = charged;
+          note({ account: accountId, events: results.length });
+          return { status: 200, headers, body: { results, walletMillis } };
+        }
+      }
+    },
+    GET: async ({ app, caller, query }) => {
+      const report = await reportUsage(app, caller, query);
+      switch (report.kind) {
+        case "unauthorised":
+          return problem("unauthenticated");
+        case "forbidden":
+          return problem("insufficient_scope");
+        case "reported":
+          return { status: 200, body: { days: report.days } };
+      }
+    },
+  },
+);

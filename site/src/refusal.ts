@@ -1,0 +1,56 @@
+/** What a refusal means for the person in front of the page, in a sentence or two. */
+import type { Refused, Silent } from "./api.ts";
+import { waitWords } from "./dates.ts";
+
+export function refusalWords(answer: Refused | Silent, now: Date): string {
+  if (answer.kind === "silent")
+    return "We got no answer. Check your connection and try again: sending the same thing twice does it only once.";
+  const { problem, retryAfterSeconds } = answer;
+  switch (problem.code) {
+    case "rate_limited":
+      return retryAfterSeconds === undefined
+        ? "That was too often. Please wait a little and try again."
+        : `That was too often. You can try again ${waitWords(retryAfterSeconds, now)}.`;
+    case "reserve_too_low":
+      return "Our stock of ducats in Venice is too low for this order right now. Choose a smaller one, or keep the ducats in your wallet here.";
+    case "unknown_citizen":
+      return "Venice doesn’t know this citizen. Give the exact username; capital letters count.";
+    case "invalid_credentials":
+      return "This e-mail and password don’t match. Check both and try again.";
+    case "email_taken":
+      return "There is an account with this e-mail already.";
+    case "already_paid":
+      return "You have already paid for this order.";
+    case "key_limit_reached":
+      return "You have as many keys as your account may have. Revoke one that you no longer use.";
+    case "unauthenticated":
+      return "Your session has ended. Sign in again.";
+    case "payments_unavailable":
+      return "Our payment provider cannot be reached right now. Nothing was charged; try again in a moment.";
+    case "venice_unavailable":
+      return "Venice cannot be reached right now. Nothing was charged; try again in a minute.";
+    case "limiter_unavailable":
+      return "We cannot take requests right now. Nothing was done or charged; try again in a few seconds.";
+    case "database_unavailable":
+      return "Our books cannot be reached right now. Try again in a few seconds: nothing is done twice.";
+    case "invalid_field":
+      return sentence(withoutField(problem.detail, problem.field));
+    case "internal":
+    case "not_configured":
+      return `Something went wrong on our side. Try again; if it stays, tell us this number: ${problem.requestId}.`;
+    default:
+      return sentence(problem.detail);
+  }
+}
+
+/** Details begin with the field's name, for programs: `password: must have at least 10 characters`. */
+function withoutField(detail: string, field: string | undefined): string {
+  const prefix = `${field ?? ""}: `;
+  const rest = field !== undefined && detail.startsWith(prefix) ? detail.slice(prefix.length) : detail;
+  return rest.startsWith("must ") ? `This ${rest}` : rest;
+}
+
+function sentence(words: string): string {
+  const upper = words.charAt(0).toUpperCase() + words.slice(1);
+  return /[.!?]$/.test(upper) ? upper : `${upper}.`;
+}

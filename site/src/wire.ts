@@ -1,0 +1,84 @@
+/** The shapes of the API's answers, as far as these pages read them. */
+import { integer, list, nullable, oneOf, optional, record, text, type Guarded } from "./guards.ts";
+
+export const problemShape = record({
+  title: text,
+  detail: text,
+  code: text,
+  requestId: text,
+  field: optional(text),
+});
+export type Problem = Guarded<typeof problemShape>;
+
+const account = record({ id: text, email: text, citizen: text });
+export const accountShape = record({ account });
+export type Account = Guarded<typeof account>;
+
+const pack = record({
+  id: text,
+  name: text,
+  usdCents: integer,
+  baseMillis: integer,
+  bonusMillis: integer,
+  totalMillis: integer,
+});
+export type Pack = Guarded<typeof pack>;
+
+export const packsShape = record({
+  rate: record({ microUsdPerDucat: integer, asOf: text }),
+  packs: list(pack),
+  custom: record({ minCents: integer, maxCents: integer }),
+});
+export type Packs = Guarded<typeof packsShape>;
+
+export const checkoutShape = record({ purchaseId: text, url: text, expiresAt: text, debtMillis: integer });
+export type Checkout = Guarded<typeof checkoutShape>;
+
+const purchase = record({
+  id: text,
+  status: oneOf("open", "processing", "paid", "expired", "failed", "review"),
+  pack: nullable(text),
+  usdCents: integer,
+  bonusMillis: integer,
+  totalMillis: integer,
+  repaidMillis: integer,
+  deliverTo: oneOf("venice", "wallet"),
+  citizen: text,
+  lastDecline: nullable(text),
+  openedAt: text,
+  paidAt: nullable(text),
+  paymentUrl: nullable(text),
+});
+export type Purchase = Guarded<typeof purchase>;
+
+const delivery = record({
+  id: text,
+  status: oneOf("pending", "planned", "active", "late", "executed", "rejected", "uncertain"),
+  millis: integer,
+  citizen: text,
+  purchaseId: nullable(text),
+  createdAt: text,
+  activeSince: nullable(text),
+  concludedAt: nullable(text),
+});
+export type Delivery = Guarded<typeof delivery>;
+
+export const creditShape = record({
+  citizen: text,
+  walletMillis: integer,
+  transitMillis: integer,
+  frozenMillis: integer,
+  heldMillis: integer,
+  debtMillis: integer,
+  purseMillis: nullable(integer),
+  purchases: list(purchase),
+  deliveries: list(delivery),
+});
+export type Credit = Guarded<typeof creditShape>;
+
+const key = { id: text, name: text, hint: text, scopes: list(text), createdAt: text };
+const listedKey = record({ ...key, revokedAt: nullable(text) });
+export type ApiKey = Guarded<typeof listedKey>;
+
+export const keysShape = record({ keys: list(listedKey) });
+export const newKeyShape = record({ ...key, key: text });

@@ -1,0 +1,240 @@
+/** The dev stack on free ports: what it makes, what it hands the functions, how it ends, and whom a busy port belongs to. */
+import { randomUUID } from "node:crypto";
+import { mkdir, rm, writeFile } from "node:fs/promises";
+import { createServer, type Server } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import pg from "pg";
+import { afterEach, describe, expect, test } from "vitest";
+import * as z from "zod";
+import { startAirtable } from "../../dev/airtable/start.ts";
+import { startCentre } from "../../dev/centre.ts";
+import {
+  assertSeenByFunctions,
+  BadChoice,
+  chooseEnvironment,
+  readGiven,
+  withFreePorts,
+} from "../../dev/environment.ts";
+import { assertPortsFree, holderOf, PortBusy } from "../../dev/ports.ts";
+import { readProject } from "../../dev/project.ts";
+import { createSchedules, gameJob } from "../../dev/schedules.ts";
+import { portsOf, startStack, type Stack } from "../../dev/stack.ts";
+import { openNeon } from "../../lib/db/neon.ts";
+import { sql } from "../../lib/db/port.ts";
+import { parseEnv } from "../../lib/env.ts";
+
+const { devVariables, schedules } = readProject();
+
+describe("the stack", () => {
+  let stack: Stack | undefined;
+  afterEach(async () => {
+    await stack?.close();
+    stack = undefined;
+  });
+
+  test("boots on free ports with schema, catalogue and processor, and leaves nothing behind", async () => {
+    const environment = chooseEnvironment({}, await withFreePorts(devVariables));
+    stack = await startStack({ environment, siteUrl: "http://localhost:1" });
+    const env = parseEnv(stack.variables);
+    expect(env.STRIPE_API_BASE).toBe(stack.stripe?.url);
+    expect(env.AIRTABLE_ENDPOINT_URL).toBe(stack.airtable?.url);
+    expect(env.UPSTASH_REDIS_REST_URL).toBe(stack.upstash?.url);
+    expect(env.MAIL_API_BASE).toBe(stack.mailbox?.url);
+
+    // As the functions do: the application's own role, over the real driver.
+    const database = openNeon(
+      { url: env.DATABASE_URL, fetchEndpoint: env.NEON_FETCH_ENDPOINT },
+      () => undefined,
+    );
+    const who = await database.one(
+      sql`select session_user::text as role, (select count(*) from trial_balance)::int as entries`,
+      z.object({ role: z.string(), entries: z.int() }),
+    );
+    expect(who).toEqual({ role: "cascade_app", entries: 0 });
+    expect(stack.stripe?.world.products.oldestFirst()).toHaveLength(6);
+    expect(stack.stripe?.world.endpoints.oldestFirst().map(({ endpoint }) => endpoint.url)).toEqual([
+      "http://localhost:1/.netlify/functions/stripe-webhook",
+    ]);
+    expect(stack.stripe?.check()).toEqual([]);
+    expect(stack.airtable?.citizen("CASCADE_PAYMENT_PROCESSOR")?.fields["Ducats"]).toBe(1_000_000);
+
+    const ports = portsOf(environment);
+    await stack.close();
+    await expect(assertPortsFree(ports)).resolves.toBeUndefined();
+  });
+
+  test("leaves a service of your own alone", async () => {
+    const defaults = await withFreePorts(devVariables);
+    const own = {
+      STRIPE_SECRET_KEY: "sk_test_mine",
+      STRIPE_WEBHOOK_SECRET: "whsec_mine",
+      UPSTASH_REDIS_REST_URL: "",
+    };
+    const environment = chooseEnvironment(own, defaults);
+    stack = await startStack({ environment, siteUrl: "http://localhost:1" });
+    expect(stack.stripe).toBeUndefined();
+    expect(stack.upstash).toBeDefined();
+    const env = parseEnv(stack.variables);
+    expect(env.STRIPE_SECRET_KEY).toBe("sk_test_mine");
+    expect(env.STRIPE_API_BASE).toBeUndefined();
+  });
+
+  test("a busy port is reported with its holder, and nothing stays running", async () => {
+    const environment = chooseEnvironment({}, await withFreePorts(devVariables));
+    const port = portsOf(environment)["the mailbox"] ?? 0;
+    const holder = await listen(port);
+    try {
+      await expect(startStack({ environment, siteUrl: "http://localhost:1" })).rejects.toThrow(
+        new RegExp(
+          `^Port ${port}, for the mailbox, is taken by process ${process.pid} \\(.+\\): end it and start again\\.$`,
+        ),
+      );
+      expect(await holderOf(port)).toMatchObject({ pid: process.pid });
+    } finally {
+      await new Promise((done) => holder.close(done));
+    }
+    await expect(assertPortsFree(portsOf(environment))).resolves.toBeUndefined();
+  });
+});
+
+describe("the choice of services", () => {
+  test("netlify.toml alone is complete, and all of it stand-ins", () => {
+    const { variables, standIns } = chooseEnvironment({}, devVariables);
+    expect(() => parseEnv(variables)).not.toThrow();
+    expect([...standIns]).toEqual(["postgres", "upstash", "stripe", "airtable", "mailbox"]);
+  });
+
+  test("half of a service is refused, by the names of what is missing", () => {
+    expect(() => chooseEnvironment({ STRIPE_SECRET_KEY: "sk_test_mine" }, devVariables)).toThrow(
+      "STRIPE_SECRET_KEY is yours, so STRIPE_WEBHOOK_SECRET must be yours, too.",
+    );
+    expect(() => chooseEnvironment({ AIRTABLE_ENDPOINT_URL: "http://127.0.0.1:1" }, devVariables)).toThrow(
+      BadChoice,
+    );
+  });
+
+  test("a database of your own drops the gateway and the owner of the stand-in's", () => {
+    const { variables, standIns } = chooseEnvironment(
+      { DATABASE_URL: "postgres://me@db.example/mine" },
+      devVariables,
+    );
+    expect(standIns.has("postgres")).toBe(false);
+    expect(parseEnv(variables)).toMatchObject({ DATABASE_URL: "postgres://me@db.example/mine" });
+    expect([variables["NEON_FETCH_ENDPOINT"], variables["MIGRATION_DATABASE_URL"]]).toEqual(["", ""]);
+  });
+
+  test("the process comes before .env files, the local ones before the others, as netlify dev reads them", async () => {
+    const folder = join(tmpdir(), `cascade-env-${randomUUID()}`);
+    await mkdir(folder);
+    try {
+      await writeFile(join(folder, ".env"), "A=1\nB=1\nC=1\nD='1 #1'\n");
+      await writeFile(join(folder, ".env.local"), "B=2\nC=2\n");
+      expect(readGiven(folder, { C: "3" })).toEqual({ A: "1", B: "2", C: "3", D: "1 #1" });
+      expect(readGiven(join(folder, "none"), { C: "3" })).toEqual({ C: "3" });
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+
+  test("under netlify dev alone, what the functions would see otherwise is named", () => {
+    const given = { ...devVariables, STRIPE_SECRET_KEY: "sk_test_mine", STRIPE_WEBHOOK_SECRET: "whsec_mine" };
+    expect(() => {
+      assertSeenByFunctions(chooseEnvironment(given, devVariables), given);
+    }).toThrow(/add STRIPE_API_BASE= \(empty\) to \.env/);
+    const emptied = { ...given, STRIPE_API_BASE: "" };
+    expect(() => {
+      assertSeenByFunctions(chooseEnvironment(emptied, devVariables), emptied);
+    }).not.toThrow();
+  });
+});
+
+describe("schedules", () => {
+  test("netlify.toml's are read, and anything can be fired now", async () => {
+    expect(schedules).toEqual([
+      { functionName: "deliver-ducats", cron: "* * * * *" },
+      { functionName: "replenishment-check", cron: "0 * * * *" },
+    ]);
+    const failing = {
+      name: "failing",
+      cron: "0 * * * *",
+      about: "",
+      run: () => Promise.reject(new Error("no site")),
+    };
+    const fine = {
+      name: "fine",
+      cron: "0 * * * *",
+      about: "<b>",
+      run: () => Promise.resolve({ ok: true, said: "done" }),
+    };
+    const running = createSchedules([failing, fine], () => undefined);
+    const centre = await startCentre({ port: 0, addresses: [], schedules: running });
+    const fire = (name: string, headers = {}) =>
+      fetch(`${centre.url}/_control/schedules/${name}`, { method: "POST", headers, redirect: "manual" });
+    try {
+      expect(await (await fire("fine")).json()).toMatchObject({ ok: true, said: "done" });
+      const failed = await fire("failing");
+      expect([failed.status, await failed.json()]).toEqual([
+        502,
+        expect.objectContaining({ ok: false, said: "no site" }),
+      ]);
+      expect((await fire("unknown")).status).toBe(404);
+      expect((await fire("fine", { "sec-fetch-site": "cross-site" })).status).toBe(403);
+      const form = await fire("fine", { "content-type": "application/x-www-form-urlencoded" });
+      expect([form.status, form.headers.get("location")]).toEqual([303, "/"]);
+      const page = await (await fetch(centre.url)).text();
+      expect(page).toContain("no site");
+      expect(page).toContain("&lt;b&gt;");
+    } finally {
+      running.close();
+      await centre.close();
+    }
+  });
+
+  test("the game's job says what the game did", async () => {
+    const airtable = await startAirtable();
+    try {
+      expect(await gameJob(airtable).run(null)).toEqual({ ok: true, said: "nothing to execute" });
+    } finally {
+      await airtable.close();
+    }
+  });
+});
+
+test("a kept database meets vendors that begin empty", async () => {
+  const keepIn = join(tmpdir(), `cascade-kept-${randomUUID()}`);
+  await mkdir(keepIn);
+  try {
+    const environment = chooseEnvironment({}, await withFreePorts(devVariables));
+    const first = await startStack({ environment, siteUrl: "http://localhost:1", keepIn });
+    const client = new pg.Client({ connectionString: first.postgres?.ownerUrl });
+    await client.connect();
+    await client.query("insert into reserve (purse_millis, read_at) values (999475500, now())");
+    await client.end();
+    await first.close();
+
+    const second = await startStack({ environment, siteUrl: "http://localhost:1", keepIn });
+    expect(second.airtable?.citizen("CASCADE_PAYMENT_PROCESSOR")?.fields["Ducats"]).toBe(999_475.5);
+    await second.close();
+  } finally {
+    await rm(keepIn, { recursive: true, force: true });
+  }
+});
+
+function listen(port: number): Promise<Server> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once("error", reject);
+    server.listen(port, "127.0.0.1", () => {
+      resolve(server);
+    });
+  });
+}
+
+test("PortBusy names what the port is for", async () => {
+  const server = await listen(0);
+  const address = server.address();
+  const port = typeof address === "object" && address ? address.port : 0;
+  await expect(assertPortsFree({ "the site": port })).rejects.toBeInstanceOf(PortBusy);
+  await new Promise((done) => server.close(done));
+});

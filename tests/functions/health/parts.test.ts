@@ -1,0 +1,82 @@
+/** Whether the parts answer, and how much waits for a person; always 200, so that a monitor can read which. */
+import { expect, test } from "vitest";
+import { call } from "../../support/call.ts";
+import { useLog } from "../../support/log.ts";
+import { deliver, newCustomer, paidPurchase, useWorld } from "../../support/world.ts";
+
+const world = useWorld({ REDIS_TIMEOUT_MS: "400" });
+const log = useLog();
+
+test("all is well: ok, no warning, one round trip each", async () => {
+  const { status, body } = await call("health");
+  expect(status).toBe(200);
+  expect(body).toMatchObject({ status: "ok", checks: { postgres: "ok", redis: "ok" }, warnings: [] });
+  expect(Math.abs(Date.parse(body.at) - Date.now())).toBeLessThan(60_000);
+  expect(log.last().trips).toEqual({ postgres: 1, redis: 1 });
+});
+
+test.each([
+  ["postgres", "gateway", { kind: "drop_before" }],
+  ["postgres", "gateway", { kind: "status", status: 500 }],
+  ["redis", "upstash", { kind: "drop_before" }],
+  ["redis", "upstash", { kind: "status", status: 500 }],
+  ["redis", "upstash", { kind: "latency", latencyMs: 5_000 }],
+] as const)("%s down (%s %j): degraded, the other is shown as it is", async (part, standIn, fault) => {
+  world[standIn].faults.plan({ ...fault, times: 5 });
+  const { status, body } = await call("health");
+  expect(status).toBe(200);
+  expect(body.status).toBe("degraded");
+  expect(body.checks).toEqual({ postgres: "ok", redis: "ok", [part]: "down" });
+});
+
+test("both down: degraded, and still an answer", async () => {
+  for (const part of [world.gateway, world.upstash]) part.faults.plan({ kind: "drop_before", times: 5 });
+  expect((await call("health")).body).toMatchObject({
+    status: "degraded",
+    checks: { postgres: "down", redis: "down" },
+    counts: {},
+  });
+});
+
+async function counts(): Promise<Record<string, number>> {
+  return (await call("health")).body.counts;
+}
+
+/** The counts, some of them one higher. */
+function oneMore(before: Record<string, number>, ...names: string[]): Record<string, number> {
+  return { ...before, ...Object.fromEntries(names.map((name) => [name, (before[name] ?? NaN) + 1])) };
+}
+
+test("what waits for somebody is counted", async () => {
+  const before = await counts();
+  const customer = await newCustomer();
+  const { purchaseId, completed } = await paidPurchase(world, customer, { pack: "starter" });
+  world.airtable.faults.plan({ kind: "status", status: 503, times: 10 });
+  await (
+    await deliver(completed)
+  ).afterwards;
+  const parked = {
+    ...completed.data.object,
+    id: "cs_test_unknown",
+    metadata: {},
+    client_reference_id: null,
+    payment_intent: "pi_unknown",
+  };
+  await deliver({ ...completed, id: "evt_parked", data: { object: parked } });
+  await deliver({
+    ...completed,
+    id: "evt_wrong",
+    data: { object: { ...completed.data.object, amount_total: 1, payment_intent: "pi_other" } },
+  });
+  expect(await counts()).toEqual(oneMore(before, "openAlerts", "parkedEvents", "waitingDeliveries"));
+  await world.database.rows("update deliveries set status = 'uncertain' where purchase_id = $1", [
+    purchaseId,
+  ]);
+  expect(await counts()).toEqual(oneMore(before, "openAlerts", "parkedEvents", "uncertainDeliveries"));
+});
+
+test("nothing of anybody stands in it", async () => {
+  const { email, id } = await newCustomer();
+  const { text } = await call("health");
+  for (const personal of [email, id, "RialtoBanker", "@"]) expect(text).not.toContain(personal);
+});

@@ -1,0 +1,33 @@
+/** Signing out: the browser forgets its session, whoever asks. */
+import { expect, test } from "vitest";
+import { call } from "../../support/call.ts";
+import { useLog } from "../../support/log.ts";
+import { newCustomer, useWorld } from "../../support/world.ts";
+
+useWorld();
+const log = useLog();
+const ended = "cascade_session=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0";
+
+test("the cookie is ended with the attributes it was set with, and nobody is asked", async () => {
+  const customer = await newCustomer();
+  const answer = await call("logout", { json: {}, headers: { cookie: `cascade_session=${customer.token}` } });
+  expect([answer.status, answer.text]).toEqual([204, ""]);
+  expect(answer.headers.getSetCookie()).toEqual([ended]);
+  expect(log.last().trips).toEqual({});
+});
+
+test("who has no session is signed out as well", async () => {
+  expect((await call("logout", { json: {} })).headers.getSetCookie()).toEqual([ended]);
+});
+
+test("a form goes back to the start with 303", async () => {
+  const answer = await call("logout", { form: {} });
+  expect([answer.status, answer.headers.get("location")]).toEqual([303, "/"]);
+  expect(answer.headers.getSetCookie()).toEqual([ended]);
+});
+
+test("a link cannot sign anybody out", async () => {
+  const answer = await call("logout", { method: "GET" });
+  expect(answer.status).toBe(405);
+  expect(answer.headers.getSetCookie()).toEqual([]);
+});

@@ -1,0 +1,93 @@
+/** What can be bought, at what price, and what the tiers give: the same for everybody, without asking anybody. */
+import { expect, test } from "vitest";
+import { call } from "../../support/call.ts";
+import { useLog } from "../../support/log.ts";
+import { checkout, newCustomer, useWorld } from "../../support/world.ts";
+
+const world = useWorld();
+const log = useLog();
+
+test("the five packs, the bounds of a custom amount, the rate and the tiers", async () => {
+  const { status, body } = await call("packs");
+  expect(status).toBe(200);
+  expect(body.packs).toEqual([
+    {
+      id: "starter",
+      name: "Starter",
+      usdCents: 1_000,
+      baseMillis: 100_000,
+      bonusMillis: 0,
+      totalMillis: 100_000,
+    },
+    {
+      id: "explorer",
+      name: "Explorer",
+      usdCents: 5_000,
+      baseMillis: 500_000,
+      bonusMillis: 25_000,
+      totalMillis: 525_000,
+    },
+    {
+      id: "trader",
+      name: "Trader",
+      usdCents: 10_000,
+      baseMillis: 1_000_000,
+      bonusMillis: 75_000,
+      totalMillis: 1_075_000,
+    },
+    {
+      id: "merchant",
+      name: "Merchant",
+      usdCents: 25_000,
+      baseMillis: 2_500_000,
+      bonusMillis: 250_000,
+      totalMillis: 2_750_000,
+    },
+    {
+      id: "noble",
+      name: "Noble",
+      usdCents: 50_000,
+      baseMillis: 5_000_000,
+      bonusMillis: 750_000,
+      totalMillis: 5_750_000,
+    },
+  ]);
+  expect(body.custom).toEqual({ minCents: 1_000, maxCents: 1_000_000 });
+  expect(body.rate.microUsdPerDucat).toBe(100_000);
+  expect(Date.parse(body.rate.asOf)).toBeLessThanOrEqual(Date.now());
+  const tiers = body.tiers.map((tier: Record<string, unknown>) => [
+    tier["id"],
+    tier["usdCentsPerMonth"],
+    tier["requestsPerMinute"],
+    tier["apiKeys"],
+    tier["millisPerUnit"],
+    tier["available"],
+  ]);
+  expect(tiers).toEqual([
+    ["explorer", 0, 60, 2, 10, true],
+    ["builder", 9_900, 600, 5, 5, false],
+    ["architect", 49_900, 1_800, 20, 3, false],
+    ["revolutionary", 99_900, 3_000, 50, 2, false],
+    ["enterprise", 500_000, 10_000, 200, 1, false],
+  ]);
+});
+
+test("every service away: the packs are shown, nobody was asked", async () => {
+  for (const part of [world.gateway, world.upstash, world.airtable, world.stripe])
+    part.faults.plan({ kind: "status", times: 5 });
+  expect((await call("packs")).status).toBe(200);
+  expect(log.last().trips).toEqual({});
+});
+
+test("what is shown is what is charged and given", async () => {
+  const { body } = await call("packs");
+  const customer = await newCustomer();
+  for (const { id, usdCents, totalMillis } of body.packs) {
+    await checkout(customer, { pack: id, deliverTo: "wallet" });
+    const [purchase] = await world.database.rows(
+      "select amount_cents::int, (base_millis + bonus_millis)::int as total from purchases where account_id = $1 and pack = $2",
+      [customer.id, id],
+    );
+    expect(purchase).toEqual({ amount_cents: usdCents, total: totalMillis });
+  }
+});

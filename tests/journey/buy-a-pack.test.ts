@@ -1,0 +1,131 @@
+/** A person buys a pack in a real browser, with and without JavaScript, from the landing page to the purse in Venice. */
+import type { Browser, BrowserContextOptions, Page } from "playwright-core";
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { openBrowser } from "../support/browser.ts";
+import { startSite, type Site } from "../support/site.ts";
+
+let site: Site;
+let browser: Browser;
+
+beforeAll(async () => {
+  [site, browser] = await Promise.all([startSite(), openBrowser()]);
+}, 120_000);
+afterAll(async () => {
+  await browser.close();
+  await site.close();
+}, 60_000);
+
+const password = "a password long enough";
+
+beforeEach(() => site.stack.airtable?.resetLimit());
+
+async function visit(options: BrowserContextOptions, walk: (page: Page) => Promise<void>): Promise<void> {
+  const context = await browser.newContext(options);
+  const page = await context.newPage();
+  const faults: string[] = [];
+  page.on("pageerror", (error) => faults.push(error.message));
+  try {
+    await walk(page);
+    expect(faults).toEqual([]);
+  } catch (error) {
+    console.log(`At ${page.url()}:\n${site.words.slice(-30).join("\n")}`);
+    throw error;
+  } finally {
+    await context.close();
+  }
+}
+
+async function signUp(page: Page, email: string, citizen: string): Promise<void> {
+  await page.fill("[name=email]", email);
+  await page.fill("[name=password]", password);
+  await page.fill("[name=citizen]", citizen);
+  await page.getByTestId("sign-up-submit").click();
+}
+
+function purse(citizen: string): number {
+  return Number(site.stack.airtable?.citizen(citizen)?.fields["Ducats"]);
+}
+
+const state = (page: Page, wanted: string) =>
+  page.waitForSelector(`[data-testid=purchase-state][data-state=${wanted}]`, { timeout: 30_000 });
+
+test("sign up, pick a pack, pay after a declined card, see the ducats arrive, see them in the account", async () => {
+  await visit({ viewport: { width: 390, height: 844 } }, async (page) => {
+    const before = purse("RialtoBanker");
+    await page.goto(`${site.url}/sign-up/`);
+    await signUp(page, "banker@example.com", "RialtoBanker");
+    await page.waitForURL("**/account/");
+    await page.goto(site.url);
+    await page.getByTestId("buy-explorer").click();
+    await page.waitForURL(`${site.stack.stripe?.url ?? ""}/c/pay/**`);
+    await page.getByRole("button", { name: /decline/i }).click();
+    await page
+      .getByText(/declined/i)
+      .first()
+      .waitFor();
+    await page.getByRole("button", { name: /^pay/i }).click();
+    await page.waitForURL(`${site.url}/purchase/**`);
+    await state(page, "on_its_way");
+    await site.fire("deliver-ducats");
+    expect(purse("RialtoBanker")).toBe(before);
+    await site.stack.airtable?.runGame();
+    await site.fire("deliver-ducats");
+    await state(page, "arrived");
+    expect(purse("RialtoBanker") - before).toBe(525);
+    await page.goto(`${site.url}/account/`);
+    await page.getByTestId("wallet").waitFor();
+  });
+}, 120_000);
+
+test("without JavaScript: sign up, sign in, buy and pay by plain forms", async () => {
+  await visit({ javaScriptEnabled: false }, async (page) => {
+    await page.goto(`${site.url}/sign-up/`);
+    await signUp(page, "gondolier@example.com", "gondoliere_77");
+    await page.waitForURL("**/sign-in/?created=1");
+    await page.fill("[name=email]", "gondolier@example.com");
+    await page.fill("[name=password]", password);
+    await page.getByTestId("sign-in-submit").click();
+    await page.waitForURL("**/account/");
+    await page.goto(site.url);
+    await page.getByTestId("buy-starter").click();
+    await page.waitForURL(`${site.stack.stripe?.url ?? ""}/c/pay/**`);
+    await page.getByRole("button", { name: /^pay/i }).click();
+    await page.waitForURL(`${site.url}/purchase/**`);
+  });
+  await site.stack.stripe?.flush();
+  const [delivery] = (await booked(
+    "select citizen, millis from deliveries where citizen = 'gondoliere_77'",
+  )) as [object];
+  expect(delivery).toEqual({ citizen: "gondoliere_77", millis: "100000" });
+}, 120_000);
+
+test("leaving the payment page says so and lets one go on", async () => {
+  await visit({ colorScheme: "dark" }, async (page) => {
+    await page.goto(`${site.url}/sign-up/`);
+    await signUp(page, "weaver@example.com", "LaceWeaverOrsola");
+    await page.waitForURL("**/account/");
+    await page.goto(site.url);
+    await page.getByTestId("custom-amount").fill("12.34");
+    await page.getByTestId("buy-custom").click();
+    await page.waitForURL(`${site.stack.stripe?.url ?? ""}/c/pay/**`);
+    await page
+      .getByRole("link", { name: /back|leave|cancel/i })
+      .first()
+      .click();
+    await page.waitForURL(`${site.url}/purchase/**`);
+    await state(page, "awaiting_payment");
+    await page.getByTestId("pay").click();
+    await page.waitForURL(`${site.stack.stripe?.url ?? ""}/c/pay/**`);
+  });
+}, 120_000);
+
+async function booked(text: string): Promise<unknown[]> {
+  const { default: pg } = await import("pg");
+  const client = new pg.Client({ connectionString: site.stack.postgres?.ownerUrl });
+  await client.connect();
+  try {
+    return (await client.query(text)).rows;
+  } finally {
+    await client.end();
+  }
+}

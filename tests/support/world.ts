@@ -1,0 +1,187 @@
+/** The whole outside of the functions, real parts and strict stand-ins, for one test file. */
+import StripeSdk from "stripe";
+import { afterAll, beforeAll, beforeEach } from "vitest";
+import { startAirtable, type Airtable } from "../../dev/airtable/start.ts";
+import { startMailbox, type Mailbox } from "../../dev/mailbox/start.ts";
+import { startGateway, type Gateway } from "../../dev/postgres/gateway.ts";
+import { startStripe, type StripeStandIn } from "../../dev/stripe/start.ts";
+import { startUpstash, type Upstash } from "../../dev/upstash/start.ts";
+import { apply, read } from "../../cli/stripe/apply.ts";
+import { plan, wanted } from "../../cli/stripe/plan.ts";
+import { openApp, type App } from "../../lib/app.ts";
+import { db } from "../../lib/db/open.ts";
+import { mail } from "../../lib/mail/open.ts";
+import { limiter } from "../../lib/redis/open.ts";
+import { stripe } from "../../lib/stripe/open.ts";
+import { venice } from "../../lib/venice/open.ts";
+import { currentRate } from "../../lib/rate/current.ts";
+import { call, type Called } from "./call.ts";
+import { createDatabase, type TestDatabase } from "./database.ts";
+
+const webhookSecret = "whsec_test_secret";
+const stripeKey = "sk_test_cascade";
+
+export type World = {
+  readonly database: TestDatabase;
+  readonly gateway: Gateway;
+  readonly upstash: Upstash;
+  readonly stripe: StripeStandIn;
+  readonly airtable: Airtable;
+  readonly mailbox: Mailbox;
+};
+
+/** Boots the world before the file's tests, clears faults, limits and request logs before each. */
+export function useWorld(variables: Readonly<Record<string, string>> = {}): World {
+  const world: { -readonly [Part in keyof World]?: World[Part] } = {};
+  beforeAll(async () => {
+    world.database = await createDatabase();
+    world.gateway = await startGateway();
+    world.upstash = await startUpstash();
+    world.airtable = await startAirtable({ requestsPerSecond: 100_000 });
+    world.mailbox = await startMailbox({ apiKey: "re_test", requestsPerSecond: 1_000 });
+    world.stripe = await startStripe({ apiKey: stripeKey, retryDelaysMs: [] });
+    Object.assign(process.env, {
+      DATABASE_URL: world.database.appUrl,
+      NEON_FETCH_ENDPOINT: `${world.gateway.url}/sql`,
+      STRIPE_SECRET_KEY: stripeKey,
+      STRIPE_WEBHOOK_SECRET: webhookSecret,
+      STRIPE_API_BASE: world.stripe.url,
+      AIRTABLE_API_KEY: world.airtable.apiKey,
+      AIRTABLE_BASE_ID: world.airtable.baseId,
+      AIRTABLE_ENDPOINT_URL: world.airtable.url,
+      AIRTABLE_REQUESTS_PER_SECOND: "100000",
+      UPSTASH_REDIS_REST_URL: world.upstash.url,
+      UPSTASH_REDIS_REST_TOKEN: world.upstash.token,
+      // The stand-in shares its processor with the test: its slowness is no outage.
+      REDIS_TIMEOUT_MS: "10000",
+      JWT_SECRET_KEY: "a secret of thirty-two characters or more",
+      RESEND_API_KEY: "re_test",
+      MAIL_API_BASE: world.mailbox.url,
+      MAIL_FROM: "cascade@example.com",
+      OPERATOR_EMAIL: "operator@example.com",
+      ...variables,
+    });
+    const sdk = new StripeSdk(stripeKey, world.stripe.sdkConfig);
+    const want = wanted(currentRate().microUsdPerDucat, StripeSdk.API_VERSION, null);
+    await apply(sdk, plan(want, await read(sdk, want)), () => undefined);
+  });
+  beforeEach(async () => {
+    for (const part of [world.gateway, world.upstash, world.airtable, world.stripe, world.mailbox]) {
+      part?.faults.clear();
+      part?.faults.forget();
+    }
+    await world.upstash?.clear();
+  });
+  afterAll(async () => {
+    for (const part of [world.stripe, world.airtable, world.mailbox, world.upstash, world.gateway])
+      await part?.close();
+    await world.database?.drop();
+  });
+  return new Proxy({} as World, {
+    get(_, part) {
+      const found: unknown = Reflect.get(world, part);
+      if (found === undefined) throw new Error(`the world has no ${String(part)} yet`);
+      return found;
+    },
+  });
+}
+
+/** An app like a request's, with a clock that the test moves. */
+export function appAt(clock: { now: Date }): App {
+  return openApp({ db, stripe, venice, limiter, mail }, () => clock.now);
+}
+
+export type Customer = {
+  readonly id: string;
+  readonly email: string;
+  readonly citizen: string;
+  readonly token: string;
+};
+
+let customers = 0;
+
+/** A signed-in customer; each comes from an address of its own, so that no limit is shared. */
+export async function newCustomer(citizen = "RialtoBanker"): Promise<Customer> {
+  customers += 1;
+  const email = `customer${customers}@example.com`;
+  const password = "correct horse battery";
+  const ip = `198.51.100.${customers % 250}`;
+  const signedUp = await call("signup", { json: { email, password, citizen }, ip });
+  if (signedUp.status !== 201) throw new Error(`sign-up: ${signedUp.text}`);
+  const signedIn = await call("login", { json: { email, password }, ip });
+  return { id: signedUp.body.account.id, email, citizen, token: signedIn.body.token };
+}
+
+let orders = 0;
+
+export type CheckoutInput = {
+  readonly pack?: string;
+  readonly amountCents?: number;
+  readonly deliverTo?: string;
+};
+
+export function checkout(customer: Customer, input: CheckoutInput, key?: string): Promise<Called> {
+  orders += 1;
+  return call("create-checkout", {
+    json: input,
+    token: customer.token,
+    headers: { "idempotency-key": key ?? `order-${orders}` },
+  });
+}
+
+/** A Stripe event as it would be delivered, signed with the endpoint's secret. */
+export function deliver(event: object, at = new Date()): Promise<Called> {
+  const body = JSON.stringify(event);
+  const timestamp = Math.floor(at.getTime() / 1000);
+  const signature = StripeSdk.webhooks.generateTestHeaderString({
+    payload: body,
+    secret: webhookSecret,
+    timestamp,
+  });
+  return call("stripe-webhook", {
+    body,
+    headers: { "stripe-signature": signature, "content-type": "application/json" },
+  });
+}
+
+export type StripeEvent = ReturnType<StripeStandIn["world"]["events"]["oldestFirst"]>[number];
+
+/** The stand-in's events of a type about one checkout session's purchase, oldest first. */
+export function eventsOf(world: World, purchaseId: string, ...types: string[]): StripeEvent[] {
+  return world.stripe.world.events
+    .oldestFirst()
+    .filter((event) => types.includes(event.type) && JSON.stringify(event.data.object).includes(purchaseId));
+}
+
+/** An opened, unpaid purchase. */
+export async function openPurchase(customer: Customer, input: CheckoutInput = { pack: "starter" }) {
+  const opened = await checkout(customer, input);
+  if (opened.status !== 201) throw new Error(`checkout: ${opened.text}`);
+  const purchaseId: string = opened.body.purchaseId;
+  const sessionId = /cs_[A-Za-z0-9_]+/.exec(opened.body.url)?.[0] ?? "";
+  return { purchaseId, sessionId };
+}
+
+/** A purchase that Stripe has been paid for; its events are not delivered yet. */
+export async function paidPurchase(world: World, customer: Customer, input?: CheckoutInput) {
+  const opened = await openPurchase(customer, input);
+  world.stripe.pay(opened.sessionId);
+  const [completed] = eventsOf(world, opened.purchaseId, "checkout.session.completed");
+  const [succeeded] = eventsOf(world, opened.purchaseId, "payment_intent.succeeded");
+  if (!completed || !succeeded) throw new Error("the stand-in announced no payment");
+  return { ...opened, completed, succeeded };
+}
+
+export async function statusOf(customer: Customer) {
+  return (await call("credit-status", { token: customer.token })).body;
+}
+
+/** What must hold after anything: each currency sums to zero and every balance is the sum of its entries. */
+export async function booksBalance(world: World): Promise<void> {
+  const sums = await world.database.rows<{ currency: string; sum: string }>(
+    "select currency, sum(amount)::text as sum from trial_balance group by currency having sum(amount) <> 0",
+  );
+  const differences = await world.database.rows("select * from balance_differences");
+  if (sums.length > 0 || differences.length > 0)
+    throw new Error(`the books don't balance: ${JSON.stringify({ sums, differences })}`);
+}

@@ -1,0 +1,146 @@
+/** A purchase's page says only what is so. */
+import { describe, expect, test } from "vitest";
+import { keyed } from "../../site/src/order.ts";
+import { waitMs } from "../../site/src/poll.ts";
+import { safePath } from "../../site/src/return-path.ts";
+import { deliveryOf, viewOf, type State } from "../../site/src/timeline.ts";
+import type { Delivery, Purchase } from "../../site/src/wire.ts";
+
+const purchase = (more: Partial<Purchase> = {}): Purchase => ({
+  id: "pur_1",
+  status: "paid",
+  pack: "trader",
+  usdCents: 10_000,
+  bonusMillis: 75_000,
+  totalMillis: 1_075_000,
+  repaidMillis: 0,
+  deliverTo: "venice",
+  citizen: "AureliaM",
+  lastDecline: null,
+  openedAt: "2026-11-20T10:00:00Z",
+  paidAt: "2026-11-20T10:02:00Z",
+  paymentUrl: null,
+  ...more,
+});
+
+const delivery = (more: Partial<Delivery> = {}): Delivery => ({
+  id: "dlv_1",
+  status: "active",
+  millis: 1_075_000,
+  citizen: "AureliaM",
+  purchaseId: "pur_1",
+  createdAt: "2026-11-20T10:02:00Z",
+  activeSince: "2026-11-20T10:03:00Z",
+  concludedAt: null,
+  ...more,
+});
+
+const unpaid = { paidAt: null, paymentUrl: "https://pay.example/1" };
+
+const cases: readonly (readonly [State, Purchase, Delivery | undefined])[] = [
+  ["awaiting_payment", purchase({ status: "open", ...unpaid }), undefined],
+  ["processing", purchase({ status: "processing", paidAt: null }), undefined],
+  ["expired", purchase({ status: "expired", paidAt: null }), undefined],
+  ["failed", purchase({ status: "failed", paidAt: null }), undefined],
+  ["review", purchase({ status: "review", paidAt: null }), undefined],
+  ["paid", purchase(), undefined],
+  ["in_wallet", purchase({ deliverTo: "wallet" }), undefined],
+  ["in_wallet", purchase({ repaidMillis: 1_074_500 }), undefined],
+  ["on_its_way", purchase(), delivery({ status: "pending", activeSince: null })],
+  ["on_its_way", purchase(), delivery({ status: "planned", activeSince: null })],
+  ["on_its_way", purchase(), delivery()],
+  ["late", purchase(), delivery({ status: "late" })],
+  ["arrived", purchase(), delivery({ status: "executed", concludedAt: "2026-11-20T11:05:00Z" })],
+  ["returned", purchase(), delivery({ status: "rejected", concludedAt: "2026-11-20T11:05:00Z" })],
+  ["checking", purchase(), delivery({ status: "uncertain", concludedAt: "2026-11-20T11:05:00Z" })],
+];
+
+describe("states", () => {
+  test.each(cases)("%s", (state, bought, sent) => {
+    const view = viewOf(bought, sent);
+    expect(view.state).toBe(state);
+    expect(view.headline).not.toBe("");
+    expect(view.steps.filter((step) => step.mark === "now").length).toBeLessThanOrEqual(1);
+  });
+
+  test.each(cases)("%s is said to have arrived only when it is executed", (state, bought, sent) => {
+    const view = viewOf(bought, sent);
+    const arrived = view.steps.some((step) => step.title === "Arrived" && step.mark === "done");
+    expect(arrived).toBe(sent?.status === "executed");
+    expect(view.headline.includes("Arrived")).toBe(state === "arrived");
+  });
+
+  test.each(cases)("%s shows Paid as done only when it is paid", (_, bought, sent) => {
+    const paid = viewOf(bought, sent).steps.some((step) => step.title === "Paid" && step.mark === "done");
+    expect(paid).toBe(bought.status === "paid");
+  });
+
+  test("what still can change is not settled", () => {
+    const settled = new Set(
+      cases.filter(([, bought, sent]) => viewOf(bought, sent).settled).map(([state]) => state),
+    );
+    expect(settled).toEqual(new Set(["arrived", "in_wallet", "returned", "expired", "failed"]));
+  });
+
+  test("what repaid a debt is not said to be in the wallet", () => {
+    expect(viewOf(purchase({ deliverTo: "wallet", repaidMillis: 75_000 }), undefined).detail).toContain(
+      "1,000 ducats",
+    );
+    expect(viewOf(purchase({ repaidMillis: 1_075_000 }), undefined).detail).toBe(
+      "All of it repaid what you owed.",
+    );
+  });
+
+  test("only an unpaid order leads to payment", () => {
+    expect(viewOf(purchase({ status: "open", ...unpaid }), undefined).payUrl).toBe("https://pay.example/1");
+    expect(viewOf(purchase({ paymentUrl: "https://pay.example/1" }), undefined).payUrl).toBeNull();
+  });
+
+  test("the newest delivery of the purchase counts", () => {
+    const newer = delivery({ id: "dlv_2", createdAt: "2026-11-20T12:00:00Z" });
+    const foreign = delivery({ id: "dlv_3", purchaseId: "pur_2", createdAt: "2026-11-20T13:00:00Z" });
+    expect(deliveryOf({ deliveries: [delivery(), newer, foreign] }, "pur_1")).toEqual(newer);
+    expect(deliveryOf({ deliveries: [foreign] }, "pur_1")).toBeUndefined();
+  });
+});
+
+test("polling begins at 2 s, never quickens and ends at 15 s", () => {
+  const waits = Array.from({ length: 60 }, (_, asked) => waitMs(asked));
+  expect(waits[0]).toBe(2_000);
+  expect(waits.at(-1)).toBe(15_000);
+  expect(waits).toEqual(waits.toSorted((one, other) => one - other));
+});
+
+describe("an order's Idempotency-Key", () => {
+  const now = new Date("2026-11-20T10:00:00Z");
+  const order = { pack: "trader", deliverTo: "venice" } as const;
+  const inHand = { order, key: "first", purchaseId: undefined, expiresAt: undefined };
+  const newKey = () => "second";
+
+  test("is kept for the same order", () => {
+    expect(keyed({ ...order }, inHand, now, newKey).key).toBe("first");
+    expect(keyed(order, { ...inHand, expiresAt: "2026-11-20T10:30:00Z" }, now, newKey).key).toBe("first");
+  });
+
+  test("is new for another order, and when the payment page has expired", () => {
+    expect(keyed({ ...order, deliverTo: "wallet" }, inHand, now, newKey).key).toBe("second");
+    expect(keyed({ amountCents: 2_500, deliverTo: "venice" }, inHand, now, newKey).key).toBe("second");
+    expect(keyed(order, { ...inHand, expiresAt: "2026-11-20T09:59:00Z" }, now, newKey).key).toBe("second");
+    expect(keyed(order, undefined, now, newKey).key).toBe("second");
+  });
+});
+
+test.each([
+  ["/purchase/?id=pur_1", "/purchase/?id=pur_1"],
+  ["/?resume=1#buy", "/?resume=1#buy"],
+  [null, "/account/"],
+  ["", "/account/"],
+  ["https://elsewhere.example/", "/account/"],
+  ["//elsewhere.example/", "/account/"],
+  ["/\\elsewhere.example/", "/account/"],
+  ["/\t/elsewhere.example/", "/account/"],
+  ["/.//elsewhere.example/", "/account/"],
+  ["javascript:alert(1)", "/account/"],
+])("after signing in %j leads to %s", (next, path) => {
+  expect(safePath(next, "https://cascade.example")).toBe(path);
+});
