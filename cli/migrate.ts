@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { readdir, readFile } from "node:fs/promises";
 import pg from "pg";
-import { env } from "../lib/env.ts";
+import { environmentFor } from "./environment.ts";
 
 const folder = new URL("../migrations/", import.meta.url);
 /** Any fixed number: two runs at once wait for each other. */
@@ -63,7 +63,7 @@ async function openToApplication(client: pg.Client, appUrl: string): Promise<voi
 }
 
 if (import.meta.main) {
-  const { MIGRATION_DATABASE_URL, DATABASE_URL } = env();
+  const { MIGRATION_DATABASE_URL, DATABASE_URL } = environmentFor(["MIGRATION_DATABASE_URL", "DATABASE_URL"]);
   const applied = await migrate(MIGRATION_DATABASE_URL ?? DATABASE_URL, DATABASE_URL);
   console.log(applied.length > 0 ? `Applied ${applied.join(", ")}.` : "The schema is up to date.");
 }

@@ -26,6 +26,7 @@ create table accounts (
   citizen text not null check (citizen <> ''),
   tier text not null default 'explorer',
   stripe_customer text,
+  stripe_customer_live boolean,
   created_at timestamptz not null
 );
 

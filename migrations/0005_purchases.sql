@@ -82,7 +82,8 @@ begin
   on conflict (account_id, idempotency_key) do nothing;
   if found then
     insert into purchase_attempts (purchase_id, attempt, origin, email, stripe_customer, expires_at)
-    values (p_id, 1, p_origin, v_account.email, v_account.stripe_customer, p_expires_at);
+    values (p_id, 1, p_origin, v_account.email,
+      case when v_account.stripe_customer_live = p_livemode then v_account.stripe_customer end, p_expires_at);
   end if;
   select * into strict v_purchase from purchases where account_id = p_account and idempotency_key = p_key;
   if v_purchase.request_hash <> p_request_hash then
@@ -105,7 +106,8 @@ begin
   where id = p_purchase and attempt = p_attempt and status in ('draft', 'open', 'expired', 'failed');
   if found then
     insert into purchase_attempts (purchase_id, attempt, origin, email, stripe_customer, expires_at)
-    select p.id, p.attempt, p_origin, a.email, a.stripe_customer, p_expires_at
+    select p.id, p.attempt, p_origin, a.email,
+      case when a.stripe_customer_live = p.livemode then a.stripe_customer end, p_expires_at
     from purchases p join accounts a on a.id = p.account_id where p.id = p_purchase;
   end if;
   return purchase_terms(p_purchase);

@@ -17,6 +17,7 @@ create table deliveries (
   tries int not null default 0,
   last_error text,
   evidence jsonb,
+  refused_at timestamptz,
   created_at timestamptz not null,
   planned_at timestamptz,
   activated_at timestamptz,
@@ -24,17 +25,21 @@ create table deliveries (
   constraint deliveries_pinned check (status = 'pending' or record_id is not null or status = 'uncertain')
 );
 create index deliveries_to_send on deliveries (next_at) where status in ('pending', 'planned');
-create index deliveries_to_watch on deliveries (activated_at) where status = 'active';
+create index deliveries_to_watch on deliveries (activated_at) where status in ('planned', 'active');
 create index deliveries_of_account on deliveries (account_id, created_at desc);
 
 -- The processor citizen's purse as last explained: one row. A delivery concludes only when the purse moved from here by
--- exactly what the deliveries concluded since then say; `version` makes a stale reader's conclusion void.
+-- exactly what the deliveries concluded since then say; `version` makes a stale reader's conclusion void. While purse and
+-- rows disagree, `mismatch_*` remember since when they have, and since when they have in the same way.
 create table reserve (
   singleton boolean primary key default true check (singleton),
   purse_millis bigint not null,
   version bigint not null default 1,
   read_at timestamptz not null,
-  mismatch_since timestamptz
+  mismatch_began timestamptz,
+  mismatch_since timestamptz,
+  mismatch_moved bigint,
+  mismatch_said bigint
 );
 
 -- A citizen's purse as we last saw it, for showing. Never decides anything.
@@ -88,6 +93,8 @@ begin
     from jsonb_to_recordset(p_pins) as p (id text, token bigint, "recordId" text)
     where d.id = p.id and d.lease_token = p.token and d.leased_until > p_at
       and d.status in ('pending', 'planned') and coalesce(d.record_id, p."recordId") = p."recordId"
+      -- A row that pays another delivery, whatever id somebody has written into it.
+      and not exists (select from deliveries other where other.record_id = p."recordId" and other.id <> d.id)
     returning d.id;
 end
 $$;
@@ -112,7 +119,8 @@ as $$
   returning d.id
 $$;
 
--- What there is to do: the reserve (null before the first reading), every active delivery, whether any waits to be sent.
+-- What there is to do: the reserve (null before the first reading), every delivery that Venice may have executed (a planned
+-- one, too: its activation's answer may be lost), whether any waits to be sent.
 create function delivery_work(p_at timestamptz) returns jsonb
 language sql stable security definer set search_path = pg_catalog, public, pg_temp
 as $$
@@ -121,18 +129,43 @@ as $$
     'deliveries', coalesce((
       select jsonb_agg(jsonb_build_object('id', id, 'stratagemId', id || '-' || attempt, 'recordId', record_id,
         'citizen', citizen, 'millis', millis, 'createdAt', iso(created_at)) order by activated_at, id)
-      from deliveries where status = 'active'), '[]'),
+      from deliveries where status in ('planned', 'active')), '[]'),
     'waiting', exists (select from deliveries where status in ('pending', 'planned') and next_at <= p_at))
 $$;
 
+-- Internal. Whether some of the parts make up the target exactly; true, too, when there are too many sums to tell.
+create function sums_to(p_parts bigint[], p_target bigint) returns boolean
+language plpgsql immutable set search_path = pg_catalog, public, pg_temp
+as $$
+declare
+  v_part bigint;
+  v_sums bigint[] := array[0];
+begin
+  foreach v_part in array p_parts loop
+    v_sums := array(
+      select unnest(v_sums) union select s + v_part from unnest(v_sums) s where s + v_part <= p_target);
+    if p_target = any (v_sums) or cardinality(v_sums) > 5000 then
+      return true;
+    end if;
+  end loop;
+  return false;
+end
+$$;
+
 -- Concludes what the rows say, if the purse agrees. p_seen: [{id, verdict: executed | refused | unknown, evidence}].
---   moved = what executed says (or that and all that unknown may have moved): concluded, the purse becomes the new base;
---   otherwise the purse is in mid-movement or somebody lies: wait p_patience, then all with a verdict become uncertain.
---   With nothing active no movement is ours: alerted at once, and the new purse is the base.
+--   Agreed: the purse moved by what the executed ones say (or by that and all that the unknown ones may have moved). They
+--   conclude, and the purse becomes the new base.
+--   Not agreed: the game is in the middle of its writes, or somebody lies. While it stays the same for p_patience, or
+--   changes for p_limit, wait; then all with a verdict become uncertain. With nothing under way no movement is ours: it is
+--   alerted at once, and the new purse is the base.
+--   A refusal returns ducats, so it proves more: the purse stood still when it was first seen, and p_hold later the row is
+--   still refused and was so at every look (a run of the game may have read the row before). When the movement could have
+--   been its own, others' rows forged to account for it, it is uncertain, and so is one of them of the same amount.
 -- Outcome: {kind: 'stale'} | {kind: 'waiting', saidMillis, movedMillis} |
 --   {kind: 'concluded', executed: [id], rejected: [id], uncertain: [id]}.
 create function conclude_deliveries(
-  p_at timestamptz, p_version bigint, p_purse_millis bigint, p_seen jsonb, p_patience interval
+  p_at timestamptz, p_version bigint, p_purse_millis bigint, p_seen jsonb,
+  p_patience interval, p_limit interval, p_hold interval
 ) returns jsonb
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp
 as $$
@@ -141,8 +174,10 @@ declare
   v_moved bigint;
   v_said bigint;
   v_perhaps bigint;
+  v_parts bigint[];
   v_agrees boolean;
   v_delivery record;
+  v_end text;
   v_executed jsonb := '[]';
   v_rejected jsonb := '[]';
   v_uncertain jsonb := '[]';
@@ -153,51 +188,142 @@ begin
   end if;
   v_moved := v_reserve.purse_millis - p_purse_millis;
   select coalesce(sum(d.millis) filter (where s.verdict = 'executed'), 0),
-    coalesce(sum(d.millis) filter (where s.verdict = 'unknown'), 0)
-  into v_said, v_perhaps
+    coalesce(sum(d.millis) filter (where s.verdict = 'unknown'), 0),
+    coalesce(array_agg(d.millis) filter (where s.verdict <> 'refused'), '{}')
+  into v_said, v_perhaps, v_parts
   from deliveries d join jsonb_to_recordset(p_seen) as s (id text, verdict text) on s.id = d.id
-  where d.status = 'active';
+  where d.status in ('planned', 'active');
   v_agrees := v_moved in (v_said, v_said + v_perhaps);
+  -- No longer refused at this look: its time begins anew.
+  update deliveries set refused_at = null where refused_at is not null and status in ('planned', 'active')
+    and id not in (select s.id from jsonb_to_recordset(p_seen) as s (id text, verdict text) where s.verdict = 'refused');
 
-  if not v_agrees and exists (select from deliveries where status = 'active') and (v_reserve.mismatch_since is null or p_at < v_reserve.mismatch_since + p_patience) then
-    update reserve set mismatch_since = coalesce(mismatch_since, p_at);
-    return jsonb_build_object('kind', 'waiting', 'saidMillis', v_said, 'movedMillis', v_moved);
+  if not v_agrees and exists (select from deliveries where status in ('planned', 'active')) then
+    if (v_moved, v_said) is distinct from (v_reserve.mismatch_moved, v_reserve.mismatch_said) then
+      v_reserve.mismatch_since := p_at;
+    end if;
+    v_reserve.mismatch_began := coalesce(v_reserve.mismatch_began, p_at);
+    if p_at < v_reserve.mismatch_since + p_patience and p_at < v_reserve.mismatch_began + p_limit then
+      update reserve set mismatch_began = v_reserve.mismatch_began, mismatch_since = v_reserve.mismatch_since,
+        mismatch_moved = v_moved, mismatch_said = v_said;
+      return jsonb_build_object('kind', 'waiting', 'saidMillis', v_said, 'movedMillis', v_moved);
+    end if;
   end if;
 
   for v_delivery in
-    select d.id, d.account_id, d.millis, s.verdict, s.evidence
+    select d.id, d.account_id, d.millis, d.refused_at, s.verdict, s.evidence,
+      case s.verdict
+        when 'refused' then sums_to(v_parts, d.millis)
+        when 'executed' then exists (
+          select from deliveries o join jsonb_to_recordset(p_seen) as t (id text, verdict text) on t.id = o.id
+          where o.status in ('planned', 'active') and o.millis = d.millis and t.verdict = 'refused')
+        else false
+      end as is_ambiguous
     from deliveries d join jsonb_to_recordset(p_seen) as s (id text, verdict text, evidence jsonb) on s.id = d.id
-    where d.status = 'active' order by d.account_id, d.id for update of d
+    where d.status in ('planned', 'active') order by d.account_id, d.id for update of d
   loop
-    if v_agrees and v_delivery.verdict = 'executed' then
-      perform post(p_at, 'delivery:' || v_delivery.id, 'delivery', array[
-        ('transit', v_delivery.account_id, -v_delivery.millis)::leg, ('venice', null, v_delivery.millis)::leg]);
-      v_executed := v_executed || to_jsonb(v_delivery.id);
-    elsif v_agrees and v_delivery.verdict = 'refused' then
-      perform post(p_at, 'return:' || v_delivery.id, 'return',
-        credit_legs(v_delivery.account_id, v_delivery.millis)
-        || ('transit', v_delivery.account_id, -v_delivery.millis)::leg);
-      v_rejected := v_rejected || to_jsonb(v_delivery.id);
-    else
+    v_end := case
+      when not v_agrees or v_delivery.is_ambiguous or v_delivery.verdict = 'unknown' then 'uncertain'
+      when v_delivery.verdict = 'executed' then 'executed'
+      when v_delivery.refused_at is null and v_moved <> 0 then 'uncertain'
+      when v_delivery.refused_at is null then 'refused'
+      when p_at >= v_delivery.refused_at + p_hold then 'rejected'
+      else 'held'
+    end;
+    continue when v_end = 'held';
+    if v_end = 'refused' then
+      update deliveries set refused_at = p_at, evidence = v_delivery.evidence where id = v_delivery.id;
+      continue;
+    end if;
+    if v_end = 'uncertain' then
       perform open_alert(p_at, 'delivery_uncertain', v_delivery.id, format(
         'Delivery %s of %s millis: its row says %s, the purse moved by %s while the rows account for %s. '
         'Compare the row, its notes and both purses, then decide.',
         v_delivery.id, v_delivery.millis, v_delivery.verdict, v_moved, v_said));
-      v_uncertain := v_uncertain || to_jsonb(v_delivery.id);
+    else
+      perform post_delivery_end(p_at, v_delivery.id, v_delivery.account_id, v_delivery.millis, v_end);
     end if;
-    update deliveries set concluded_at = p_at, evidence = v_delivery.evidence, status = case
-      when v_executed ? id then 'executed' when v_rejected ? id then 'rejected' else 'uncertain' end
+    update deliveries set status = v_end, concluded_at = p_at, evidence = v_delivery.evidence, leased_until = null
     where id = v_delivery.id;
+    case v_end
+      when 'executed' then v_executed := v_executed || to_jsonb(v_delivery.id);
+      when 'rejected' then v_rejected := v_rejected || to_jsonb(v_delivery.id);
+      else v_uncertain := v_uncertain || to_jsonb(v_delivery.id);
+    end case;
   end loop;
   if not v_agrees then
     perform open_alert(p_at, 'purse_unexplained', 'version ' || v_reserve.version, format(
       'The processor citizen''s purse moved by %s millis since %s; our deliveries account for %s.',
       v_moved, iso(v_reserve.read_at), v_said));
   end if;
-  update reserve set purse_millis = p_purse_millis, version = version + 1, read_at = p_at, mismatch_since = null
-    where p_purse_millis <> purse_millis or mismatch_since is not null or jsonb_array_length(p_seen) > 0;
+  update reserve set purse_millis = p_purse_millis, version = version + 1, read_at = p_at,
+      mismatch_began = null, mismatch_since = null, mismatch_moved = null, mismatch_said = null
+    where p_purse_millis <> purse_millis or mismatch_began is not null or jsonb_array_length(p_seen) > 0;
   return jsonb_build_object('kind', 'concluded', 'executed', v_executed, 'rejected', v_rejected,
     'uncertain', v_uncertain);
+end
+$$;
+
+-- Internal. Takes a delivery's ducats out of transit: to Venice when it was executed, back to the wallet when rejected.
+create function post_delivery_end(p_at timestamptz, p_delivery text, p_account text, p_millis bigint, p_end text)
+returns void
+language plpgsql security definer set search_path = pg_catalog, public, pg_temp
+as $$
+begin
+  if p_end = 'executed' then
+    perform post(p_at, 'delivery:' || p_delivery, 'delivery', array[
+      ('transit', p_account, -p_millis)::leg, ('venice', null, p_millis)::leg]);
+  else
+    perform post(p_at, 'return:' || p_delivery, 'return',
+      credit_legs(p_account, p_millis) || ('transit', p_account, -p_millis)::leg);
+  end if;
+end
+$$;
+
+-- For the owner: ends an uncertain delivery by a person's decision, `arrived` or `returned`, with the reason kept.
+create function resolve_delivery(p_at timestamptz, p_delivery text, p_outcome text, p_reason text) returns void
+language plpgsql security definer set search_path = pg_catalog, public, pg_temp
+as $$
+declare
+  v_delivery deliveries;
+  v_end text := case p_outcome when 'arrived' then 'executed' when 'returned' then 'rejected' end;
+begin
+  select * into v_delivery from deliveries where id = p_delivery for update;
+  if v_end is null or coalesce(p_reason, '') = '' then
+    raise exception 'give arrived or returned, and a reason';
+  elsif v_delivery.status is distinct from 'uncertain' then
+    raise exception 'delivery % is not uncertain', p_delivery;
+  end if;
+  perform post_delivery_end(p_at, v_delivery.id, v_delivery.account_id, v_delivery.millis, v_end);
+  update deliveries set status = v_end, concluded_at = p_at,
+    evidence = coalesce(evidence, '{}') || jsonb_build_object('resolved', p_outcome, 'reason', p_reason)
+  where id = p_delivery;
+  perform close_alert(p_at, 'delivery_uncertain', p_delivery);
+end
+$$;
+
+-- Deliveries that are longer on their way than Venice's runs explain: three a day, eight hours apart.
+create function late_deliveries(p_at timestamptz) returns setof text
+language sql stable security definer set search_path = pg_catalog, public, pg_temp
+as $$
+  select id from deliveries
+  where status in ('pending', 'planned', 'active') and created_at < p_at - interval '9 hours'
+$$;
+
+-- One alert while any delivery is late.
+create function check_lateness(p_at timestamptz) returns void
+language plpgsql security definer set search_path = pg_catalog, public, pg_temp
+as $$
+declare
+  v_late bigint := (select count(*) from late_deliveries(p_at));
+begin
+  if v_late > 0 then
+    perform open_alert(p_at, 'deliveries_late', 'deliveries', format(
+      '%s deliveries are on their way for more than nine hours: does the game run, do their rows expire, is the '
+      'processor''s purse filled?', v_late));
+  else
+    perform close_alert(p_at, 'deliveries_late', 'deliveries');
+  end if;
 end
 $$;
 
@@ -251,4 +377,4 @@ as $$
 $$;
 
 grant execute on function save_purse, begin_reserve, claim_deliveries, pin_records, mark_active, postpone_deliveries,
-  delivery_work, conclude_deliveries, check_reserve, credit_status to cascade_app;
+  delivery_work, conclude_deliveries, check_lateness, check_reserve, credit_status to cascade_app;

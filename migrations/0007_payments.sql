@@ -1,6 +1,7 @@
 -- Stripe's events as they came (the inbox) and what became of each. The row and its effect commit together.
 -- applied, ignored (a type we don't act on), parked (a payment we don't know yet), quarantined, other_version (stored,
--- alerted, not interpreted), failed (the effect raised; Stripe's retry tries it again).
+-- alerted, not interpreted), failed (the effect raised). Stripe's next delivery tries the last two again.
+-- `payload` holds what Stripe sends of the buyer (name, address, e-mail): nobody but the owner can read it.
 create table stripe_events (
   id text primary key,
   type text not null,
@@ -17,6 +18,9 @@ create table stripe_events (
   handled_at timestamptz
 );
 create index stripe_events_unhandled on stripe_events (state, received_at) where state in ('parked', 'failed');
+create index stripe_events_parked_purchase on stripe_events ((fact ->> 'purchaseId')) where state = 'parked';
+create index stripe_events_parked_session on stripe_events ((fact ->> 'sessionId')) where state = 'parked';
+create index stripe_events_parked_payment on stripe_events ((fact ->> 'paymentIntent')) where state = 'parked';
 
 -- Money that came and agrees with nothing. Keyed by the payment, so that its several events make one row; a person
 -- resolves it. Real dollars wait in `suspense`.
@@ -64,8 +68,9 @@ begin
   update purchases set status = 'paid', paid_at = p_at, payment_intent = p_payment_intent, last_decline = null,
     repaid_millis = v_total - v_credited
   where id = p_purchase.id;
-  update accounts set stripe_customer = p_customer
-  where id = p_purchase.account_id and stripe_customer is null and p_customer is not null;
+  update accounts set stripe_customer = p_customer, stripe_customer_live = p_purchase.livemode
+  where id = p_purchase.account_id and p_customer is not null
+    and stripe_customer_live is distinct from p_purchase.livemode;
   perform record_usage(p_at, p_purchase.account_id, p_purchase.id, 'ducats.purchased', v_total);
   if p_purchase.deliver_to = 'venice' and v_whole > 0 then
     v_delivery := 'dlv_' || substr(p_purchase.id, 5);
@@ -105,6 +110,18 @@ begin
 end
 $$;
 
+-- Internal. Whether a session belongs to the attempt that can be paid now. One that we don't know yet (Stripe was faster
+-- than our storing it) belongs to it, too; a payment's own event names no session.
+create function is_current_session(p_purchase purchases, p_session text) returns boolean
+language sql stable security definer set search_path = pg_catalog, public, pg_temp
+as $$
+  select p_session is null or exists (
+    select from purchase_attempts a
+    where a.purchase_id = p_purchase.id and a.attempt = p_purchase.attempt
+      and (a.session_id = p_session or (a.session_id is null and not exists (
+        select from purchase_attempts other where other.session_id = p_session))))
+$$;
+
 -- Internal. One fact on one purchase. Outcome: settled | already_settled | processing | failed | expired | declined |
 -- unchanged | second_payment | amount_mismatch | currency_mismatch | mode_mismatch | parked.
 create function apply_payment_fact(p_at timestamptz, p_event text, p_livemode boolean, p_fact jsonb,
@@ -142,17 +159,16 @@ begin
   outcome := 'unchanged';
   if p_livemode <> v_purchase.livemode then
     outcome := 'mode_mismatch';
+  elsif not is_current_session(v_purchase, p_fact ->> 'sessionId') then
+    -- An earlier attempt's session ends when a new one begins: that ends nothing.
+    outcome := 'unchanged';
   elsif v_effect = 'processing' and v_purchase.status in ('draft', 'open') then
     update purchases set status = 'processing' where id = v_purchase.id;
     outcome := 'processing';
   elsif v_effect = 'failed' and v_purchase.status in ('draft', 'open', 'processing') then
     update purchases set status = 'failed', last_decline = p_fact ->> 'reason' where id = v_purchase.id;
     outcome := 'failed';
-  elsif v_effect = 'expired' and v_purchase.status in ('draft', 'open') and exists (
-    -- An earlier attempt's session expires when a new one begins: that ends nothing.
-    select from purchase_attempts a where a.purchase_id = v_purchase.id and a.attempt = v_purchase.attempt
-      and coalesce(a.session_id, p_fact ->> 'sessionId') = p_fact ->> 'sessionId'
-  ) then
+  elsif v_effect = 'expired' and v_purchase.status in ('draft', 'open') then
     update purchases set status = 'expired' where id = v_purchase.id;
     outcome := 'expired';
   elsif v_effect = 'declined' and v_purchase.status in ('draft', 'open') then
@@ -184,6 +200,7 @@ begin
     purchase_id := v_applied.purchase_id;
     delivery_id := v_applied.delivery_id;
   end if;
+  perform close_alert(p_at, 'stripe_event_failed', p_event);
   update stripe_events e set outcome = handle_stripe_event.outcome, error = null, handled_at = p_at, state = case
     when handle_stripe_event.outcome in ('ignored', 'other_version', 'parked') then handle_stripe_event.outcome
     when handle_stripe_event.outcome in ('second_payment', 'amount_mismatch', 'currency_mismatch', 'mode_mismatch')
@@ -193,7 +210,7 @@ begin
 end
 $$;
 
--- Internal. Handles what was parked and has found its purchase.
+-- Internal. Handles what was parked and has found its purchase. One that raises is left as failed, on its own.
 create function unpark_events(p_at timestamptz, p_purchase text) returns void
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp
 as $$
@@ -201,10 +218,17 @@ declare
   v_event text;
 begin
   for v_event in
-    select e.id from stripe_events e
-    where e.state = 'parked' and purchase_of_fact(e.fact) = p_purchase order by e.created, e.id for update
+    select e.id from stripe_events e where e.state = 'parked' and (
+      e.fact ->> 'purchaseId' = p_purchase
+      or e.fact ->> 'sessionId' in (select session_id from purchase_attempts where purchase_id = p_purchase)
+      or e.fact ->> 'paymentIntent' = (select payment_intent from purchases where id = p_purchase))
+    order by e.created, e.id for update
   loop
-    perform handle_stripe_event(p_at, v_event);
+    begin
+      perform handle_stripe_event(p_at, v_event);
+    exception when others then
+      update stripe_events set state = 'failed', error = sqlerrm where id = v_event;
+    end;
   end loop;
 end
 $$;
@@ -222,7 +246,8 @@ begin
   insert into stripe_events as e (id, type, api_version, livemode, created, payload, fact, state, received_at)
   values (p_event ->> 'id', p_event ->> 'type', p_event ->> 'apiVersion', (p_event ->> 'livemode')::boolean,
     to_timestamp((p_event ->> 'created')::bigint), p_event -> 'payload', p_fact, 'failed', p_at)
-  on conflict (id) do update set fact = excluded.fact where e.state = 'failed';
+  on conflict (id) do update set api_version = excluded.api_version, payload = excluded.payload, fact = excluded.fact
+    where e.state in ('failed', 'other_version');
   if not found then
     return jsonb_build_object('outcome', 'duplicate');
   end if;
@@ -245,6 +270,9 @@ begin
   values (p_event ->> 'id', p_event ->> 'type', p_event ->> 'apiVersion', (p_event ->> 'livemode')::boolean,
     to_timestamp((p_event ->> 'created')::bigint), p_event -> 'payload', p_fact, 'failed', p_error, p_at)
   on conflict (id) do update set error = excluded.error where e.state = 'failed';
+  if not found then
+    return;
+  end if;
   perform open_alert(p_at, 'stripe_event_failed', p_event ->> 'id', format(
     'Stripe event %s (%s) could not be applied: %s. Stripe will send it again.',
     p_event ->> 'id', p_event ->> 'type', p_error));
@@ -272,7 +300,7 @@ end
 $$;
 
 -- For `health`: counts of what waits for somebody.
-create function health_counts() returns jsonb
+create function health_counts(p_at timestamptz) returns jsonb
 language sql stable security definer set search_path = pg_catalog, public, pg_temp
 as $$
   select jsonb_build_object(
@@ -280,6 +308,8 @@ as $$
     'parkedEvents', (select count(*) from stripe_events where state = 'parked'),
     'failedEvents', (select count(*) from stripe_events where state = 'failed'),
     'waitingDeliveries', (select count(*) from deliveries where status in ('pending', 'planned')),
+    'activeDeliveries', (select count(*) from deliveries where status = 'active'),
+    'lateDeliveries', (select count(*) from late_deliveries(p_at)),
     'uncertainDeliveries', (select count(*) from deliveries where status = 'uncertain'))
 $$;
 

@@ -108,49 +108,36 @@ function begin(header: (name: string) => string | undefined): string {
   return `begin isolation level ${level}, ${access}${deferrable}`;
 }
 
+const fieldNames = [
+  "name",
+  "dataTypeID",
+  "tableID",
+  "columnID",
+  "dataTypeSize",
+  "dataTypeModifier",
+  "format",
+];
+
+const errorNames = [
+  ...["message", "code", "severity", "detail", "hint", "position", "schema", "table", "column", "dataType"],
+  ...["constraint", "routine"],
+];
+
 function wireResult(result: pg.QueryArrayResult) {
   return {
     command: result.command,
     rowCount: result.rowCount,
     rows: result.rows,
-    fields: result.fields.map(
-      ({ name, dataTypeID, tableID, columnID, dataTypeSize, dataTypeModifier, format }) => ({
-        ...{ name, dataTypeID, tableID, columnID, dataTypeSize, dataTypeModifier, format },
-      }),
-    ),
+    fields: result.fields.map((field) => pick(field, fieldNames)),
     rowAsArray: true,
   };
 }
 
 function wireError(error: unknown) {
-  if (!(error instanceof pg.DatabaseError))
-    return { message: error instanceof Error ? error.message : String(error) };
-  const {
-    message,
-    code,
-    severity,
-    detail,
-    hint,
-    position,
-    schema,
-    table,
-    column,
-    dataType,
-    constraint,
-    routine,
-  } = error;
-  return {
-    message,
-    code,
-    severity,
-    detail,
-    hint,
-    position,
-    schema,
-    table,
-    column,
-    dataType,
-    constraint,
-    routine,
-  };
+  if (error instanceof pg.DatabaseError) return pick(error, errorNames);
+  return { message: error instanceof Error ? error.message : String(error) };
+}
+
+function pick(from: object, names: readonly string[]): Record<string, unknown> {
+  return Object.fromEntries(names.map((name): [string, unknown] => [name, Reflect.get(from, name)]));
 }

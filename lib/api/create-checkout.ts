@@ -16,6 +16,7 @@ export const createCheckoutApi = declare({
         "Open a payment page for a pack or a custom amount; needs an Idempotency-Key, the same for each retry",
       auth: "session",
       form: true,
+      idempotencyKey: true,
       body: z
         .strictObject({
           pack: z.enum(packIds).optional(),
@@ -53,6 +54,9 @@ export const createCheckoutApi = declare({
         "idempotency_key_required",
         "idempotency_key_reused",
         "already_paid",
+        "payment_processing",
+        "payment_in_review",
+        "rate_limited",
         "unknown_citizen",
         "reserve_too_low",
         "limiter_unavailable",

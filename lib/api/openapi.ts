@@ -52,8 +52,8 @@ function operation(declaration: Declaration, route: Route, tail: string) {
     description: `When a service is away: ${route.whenAway}`,
     tags: [declaration.name],
     security: route.auth === "none" ? [] : [{ session: [] }, { bearer: [] }],
-    ...(tail || route.query ? { parameters: [...pathParameters(tail), ...queryParameters(route)] } : {}),
-    ...(route.body ? { requestBody: { required: true, ...content(route.body, "input") } } : {}),
+    parameters: [...pathParameters(tail), ...queryParameters(route), ...headerParameters(route)],
+    ...(route.body ? { requestBody: { required: true, ...requestContent(route.body, route) } } : {}),
     responses: { ...answers, ...refusals(route) },
   };
 }
@@ -89,6 +89,26 @@ function queryParameters(route: Route) {
     required: false,
     schema: jsonSchema(schema, "input"),
   }));
+}
+
+function headerParameters(route: Route) {
+  if (!route.idempotencyKey) return [];
+  const schema = { type: "string", minLength: 1 };
+  return [
+    {
+      name: "Idempotency-Key",
+      in: "header",
+      required: true,
+      schema,
+      description: "The same for each retry.",
+    },
+  ];
+}
+
+function requestContent(body: z.ZodType, route: Route) {
+  const schema = jsonSchema(body, "input");
+  const form = route.form ? { "application/x-www-form-urlencoded": { schema } } : {};
+  return { content: { "application/json": { schema }, ...form } };
 }
 
 function content(schema: z.ZodType, side: "input" | "output") {

@@ -57,7 +57,7 @@ export const deliverDucatsApi = declare({
           executed: z.int(),
           rejected: z.int(),
           uncertain: z.int(),
-          watching: z.enum(["nothing", "concluded", "waiting", "stale"]),
+          watching: z.enum(["nothing", "concluded", "waiting", "stale", "no_purse"]),
           stopped: z.string().nullable(),
         }),
       },

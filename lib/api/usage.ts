@@ -25,7 +25,10 @@ export const usageApi = declare({
               id: textWire.min(1, "must not be empty").max(100, "must have at most 100 characters"),
               meter: z.string().max(100, "must have at most 100 characters"),
               units: z.number(),
-              at: z.iso.datetime("must be an ISO 8601 time in UTC").optional(),
+              at: z.iso
+                .datetime("must be an ISO 8601 time in UTC")
+                .max(40, "must have at most 40 characters")
+                .optional(),
             }),
           )
           .min(1, "must have at least one event")

@@ -1,6 +1,6 @@
 /** The database over Neon's HTTP driver: production, the dev stack and the tests. */
 import { messageOf, Unavailable } from "../errors.ts";
-import { DatabaseRefusal, type Database, type Parameter, type Statement } from "./port.ts";
+import { databaseFault, type Database, type Parameter, type Statement } from "./port.ts";
 import { parseRows } from "./rows.ts";
 
 /** Longer than the role's statement_timeout, shorter than a function may live. */
@@ -34,8 +34,7 @@ export function openNeon(options: NeonOptions, onTrip: () => void): Database {
       ]);
       return results.at(-1) ?? [];
     } catch (error) {
-      if (error instanceof NeonDbError && error.code)
-        throw new DatabaseRefusal(error.message, error.code, error.constraint, error);
+      if (error instanceof NeonDbError) throw databaseFault(error, error.code, error.constraint);
       throw new Unavailable("postgres", { effect: "unknown", cause: error, message: messageOf(error) });
     }
   }

@@ -13,17 +13,10 @@ export function actsAsOwner(env: Pick<Env, "DATABASE_URL">): boolean {
 
 export function db({ env, trips }: Core): Database {
   const onTrip = () => trips.count("postgres");
-  if (env.DATABASE_DRIVER === "neon") {
-    return openNeon(
-      {
-        url: env.DATABASE_URL,
-        fetchEndpoint: env.NEON_FETCH_ENDPOINT,
-        actAs: actsAsOwner(env) ? applicationRole : undefined,
-      },
-      onTrip,
-    );
-  }
-  const adapter = async () => (await import("./pg.ts")).openPg(env.DATABASE_URL, onTrip);
+  const options = { url: env.DATABASE_URL, actAs: actsAsOwner(env) ? applicationRole : undefined };
+  if (env.DATABASE_DRIVER === "neon")
+    return openNeon({ ...options, fetchEndpoint: env.NEON_FETCH_ENDPOINT }, onTrip);
+  const adapter = async () => (await import("./pg.ts")).openPg(options, onTrip);
   return {
     query: async (statement, row) => (await adapter()).query(statement, row),
     one: async (statement, row) => (await adapter()).one(statement, row),

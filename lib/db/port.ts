@@ -1,5 +1,6 @@
 /** The database as capabilities see it: one statement, or one non-interactive transaction, is one round trip. */
 import type * as z from "zod";
+import { Unavailable } from "../errors.ts";
 
 export type Statement = { readonly text: string; readonly params: readonly Parameter[] };
 export type Parameter = string | number | bigint | boolean | Date | Uint8Array | null | readonly string[];
@@ -26,6 +27,17 @@ export class DatabaseRefusal extends Error {
     this.code = code;
     this.constraint = constraint;
   }
+}
+
+/** SQLSTATEs of a server that could not, now: it cancelled, was overloaded, shut down or broke a deadlock. Rolled back. */
+const passing = /^(08|53|57|40001|40P01|55P03)/;
+
+/** What an adapter throws for its driver's error; without a SQLSTATE nobody knows whether the statement arrived. */
+export function databaseFault(cause: Error, code: string | undefined, constraint: string | undefined): Error {
+  const { message } = cause;
+  if (!code) return new Unavailable("postgres", { effect: "unknown", cause, message });
+  if (passing.test(code)) return new Unavailable("postgres", { effect: "none", cause, message });
+  return new DatabaseRefusal(message, code, constraint, cause);
 }
 
 /** SQL as a tagged template: every `${value}` is a parameter. Parameters are text on the wire: cast each (`::bigint`). */

@@ -115,6 +115,10 @@ export type Finding = { readonly id: string; readonly verdict: Verdict; readonly
 
 /** A purse that moved by something else than the rows say is given this long to agree: the game writes in steps. */
 const patienceMinutes = 3;
+/** However it goes on changing, that is the end of waiting. */
+const waitingLimitMinutes = 30;
+/** A refused row's ducats return after this: a run of the game that has read the row before we voided it is over by then. */
+const refusalHoldMinutes = 30;
 
 const concludedColumn = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("stale") }),
@@ -137,10 +141,16 @@ export async function concludeDeliveries(
 ): Promise<Conclusion> {
   const { concluded } = await db.one(
     sql`select conclude_deliveries(${clock()}::timestamptz, ${version}::bigint, ${purseMillis}::bigint,
-      ${JSON.stringify(findings)}::jsonb, make_interval(mins => ${patienceMinutes}::int)) as concluded`,
+      ${JSON.stringify(findings)}::jsonb, make_interval(mins => ${patienceMinutes}::int),
+      make_interval(mins => ${waitingLimitMinutes}::int), make_interval(mins => ${refusalHoldMinutes}::int)) as concluded`,
     z.object({ concluded: concludedColumn }),
   );
   return concluded;
+}
+
+/** Opens or closes the alert on deliveries that are longer on their way than Venice's runs explain. */
+export async function checkLateness({ db, clock }: Books): Promise<void> {
+  await db.query(sql`select check_lateness(${clock()}::timestamptz)`, z.unknown());
 }
 
 /** The first reading of the processor's purse: what every later movement is measured from. */

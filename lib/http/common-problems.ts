@@ -4,6 +4,7 @@ import type { ProblemCode } from "./problem.ts";
 export const commonProblems = [
   "method_not_allowed",
   "not_found",
+  "foreign_origin",
   "internal",
   "not_configured",
   "database_unavailable",

@@ -12,6 +12,8 @@ export type Route = {
   readonly auth: Auth;
   readonly query?: z.ZodType;
   readonly body?: z.ZodType;
+  /** Needs an Idempotency-Key header, the client's own and the same for each retry; a plain form gets one by its minute. */
+  readonly idempotencyKey?: true;
   /** Also takes an HTML form and answers it with 303: the pages work without JavaScript. */
   readonly form?: true;
   /** The body as it came, unparsed: what was signed is what is checked. */

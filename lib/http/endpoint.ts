@@ -1,21 +1,18 @@
 /** Turns a declaration and its handlers into a Netlify Function: parse, ask who, call, answer, one log line. */
 import type { Context } from "@netlify/functions";
 import * as z from "zod";
-
 import type { Caller } from "../account/caller.ts";
 import { openApp, type Core, type Opened, type Openers } from "../app.ts";
-import { BadEnvironment } from "../env.ts";
-import { messageOf, Unavailable, type Port } from "../errors.ts";
+import { messageOf } from "../errors.ts";
 import { randomId } from "../ids.ts";
 import { logToStdout } from "../log.ts";
 import { invalidField, mediaType, readBody } from "./body.ts";
 import { identify } from "./identify.ts";
 import type { commonProblems } from "./common-problems.ts";
 import type { Declaration, Route } from "./declare.ts";
-import { problemPage } from "./page.ts";
-import { problem, problemBody, problems, type Problem, type ProblemCode } from "./problem.ts";
+import { problem, type Problem } from "./problem.ts";
+import { refusalOf, respond, type AnyReply, type ReplyHeaders } from "./respond.ts";
 
-type ReplyHeaders = Readonly<Record<string, string>>;
 type Answers<R extends Route> = {
   [Status in keyof R["answers"] & number]: {
     readonly status: Status;
@@ -60,14 +57,6 @@ type Handlers<D extends Declaration, A extends Core> = {
     : never;
 };
 type AnyHandler = (call: unknown) => AnyReply | Promise<AnyReply>;
-type AnyReply =
-  | Problem
-  | {
-      readonly status: number;
-      readonly body?: unknown;
-      readonly headers?: ReplyHeaders;
-      readonly cookies?: readonly string[];
-    };
 
 export type NetlifyFunction = (request: Request, context: Context) => Promise<Response>;
 
@@ -90,8 +79,11 @@ export function endpoint<const D extends Declaration, const O extends Openers>(
     const url = new URL(request.url);
     const place = locate(declaration.name, url.pathname);
     if (!place) return problem("not_found");
-    const found = table.get(`${request.method}${place.pattern}`);
+    const method = request.method === "HEAD" ? "GET" : request.method;
+    const found = table.get(`${method}${place.pattern}`);
     if (!found) return notAllowed([...table.keys()], place.pattern);
+
+    if (method !== "GET" && isForeign(request, url)) return problem("foreign_origin");
 
     const { route, handler } = found;
     const app = (visit.app = openApp(openers));
@@ -148,7 +140,7 @@ export function endpoint<const D extends Declaration, const O extends Openers>(
       ...visit.noted,
       ...(fault === undefined ? {} : { error: messageOf(fault) }),
     });
-    return response;
+    return request.method === "HEAD" ? new Response(null, response) : response;
   };
 }
 
@@ -170,6 +162,12 @@ function isHandler(value: unknown): value is AnyHandler {
 
 function isForm(request: Request): boolean {
   return mediaType(request) === "application/x-www-form-urlencoded";
+}
+
+/** Browsers name the page that sends a request: no other site may act for its visitor, or sign him in as somebody else. */
+function isForeign(request: Request, url: URL): boolean {
+  const origin = request.headers.get("origin");
+  return origin !== null && origin !== url.origin;
 }
 
 /** Splits `/api/<name>/<id>` and `/.netlify/functions/<name>/<id>`. */
@@ -194,49 +192,4 @@ function encode(route: Route, reply: Exclude<AnyReply, Problem>): AnyReply {
   const schema = route.answers[reply.status];
   if (schema === undefined) throw new Error(`undeclared answer ${reply.status}`);
   return schema === null ? reply : { ...reply, body: z.encode(schema, reply.body) };
-}
-
-const unavailable: Readonly<Record<Port, ProblemCode>> = {
-  postgres: "database_unavailable",
-  redis: "limiter_unavailable",
-  stripe: "payments_unavailable",
-  venice: "venice_unavailable",
-  mail: "internal",
-};
-
-function refusalOf(error: unknown): Problem {
-  if (error instanceof BadEnvironment) return problem("not_configured");
-  if (error instanceof Unavailable)
-    return problem(unavailable[error.port], { headers: { "retry-after": String(error.retryAfterSeconds) } });
-  return problem("internal");
-}
-
-/** On every answer: the platform's own header rules cover static files only. */
-const securityHeaders: ReplyHeaders = {
-  "cache-control": "no-store",
-  "content-security-policy":
-    "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'",
-  "referrer-policy": "no-referrer",
-  "strict-transport-security": "max-age=31536000",
-  "x-content-type-options": "nosniff",
-};
-
-function respond(reply: AnyReply, requestId: string, form: boolean): Response {
-  const headers = new Headers({ ...securityHeaders, ...reply.headers, "x-request-id": requestId });
-  if ("problem" in reply) {
-    const body = problemBody(reply, requestId);
-    const { status } = problems[reply.problem];
-    // RFC 9110, section 11.6.1: a 401 names the scheme to come back with.
-    if (status === 401) headers.set("www-authenticate", "Bearer");
-    if (form) {
-      headers.set("content-type", "text/html; charset=utf-8");
-      return new Response(problemPage(body), { status, headers });
-    }
-    headers.set("content-type", "application/problem+json");
-    return new Response(JSON.stringify(body), { status, headers });
-  }
-  for (const cookie of reply.cookies ?? []) headers.append("set-cookie", cookie);
-  if (reply.body === undefined) return new Response(null, { status: reply.status, headers });
-  if (!headers.has("content-type")) headers.set("content-type", "application/json");
-  return new Response(JSON.stringify(reply.body), { status: reply.status, headers });
 }

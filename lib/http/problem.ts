@@ -29,6 +29,11 @@ export const problems = {
     title: "This API key may not do that",
     detail: "Use a key whose scopes include this call.",
   },
+  foreign_origin: {
+    status: 403,
+    title: "This request comes from another site",
+    detail: "Send it from this site's own pages, or from a program without an Origin header.",
+  },
   not_found: { status: 404, title: "Not found", detail: "Check the address." },
   method_not_allowed: {
     status: 405,
@@ -45,6 +50,17 @@ export const problems = {
     status: 409,
     title: "This purchase was paid",
     detail: "See its status; use a new Idempotency-Key to buy again.",
+  },
+  payment_processing: {
+    status: 409,
+    title: "This purchase's payment is on its way",
+    detail: "Your bank is working on it. See its status; use a new Idempotency-Key to buy something else.",
+  },
+  payment_in_review: {
+    status: 409,
+    title: "A person is looking at this purchase's payment",
+    detail:
+      "Money came that doesn't match the order. See its status; use a new Idempotency-Key to buy something else.",
   },
   key_limit_reached: {
     status: 409,

@@ -5,6 +5,26 @@ import { timeColumn } from "../db/columns.ts";
 import { sql } from "../db/port.ts";
 import { messageOf, Unavailable } from "../errors.ts";
 
+export type AlertName = { readonly kind: string; readonly subject: string };
+
+/** Opens an alert; one that is open already stays as it is. */
+export async function openAlert(
+  { db, clock }: Pick<App, "db" | "clock">,
+  alert: AlertName & { readonly message: string },
+): Promise<void> {
+  await db.query(
+    sql`select open_alert(${clock()}::timestamptz, ${alert.kind}, ${alert.subject}, ${alert.message})`,
+    z.unknown(),
+  );
+}
+
+export async function closeAlert({ db, clock }: Pick<App, "db" | "clock">, alert: AlertName): Promise<void> {
+  await db.query(
+    sql`select close_alert(${clock()}::timestamptz, ${alert.kind}, ${alert.subject})`,
+    z.unknown(),
+  );
+}
+
 const alertRow = z.object({
   id: z.string(),
   kind: z.string(),
@@ -27,12 +47,14 @@ export async function mailAlerts(app: Pick<App, "db" | "mail" | "env" | "clock" 
         to: env.OPERATOR_EMAIL,
         subject: `CASCADE: ${alert.kind.replaceAll("_", " ")} (${alert.subject})`,
         text: `${alert.message}\n\nNoticed at ${alert.opened_at}. You get this message once.\n`,
-        idempotencyKey: alert.id,
+        // With its time: another database's first alert has the same id.
+        idempotencyKey: `${alert.id}-${alert.opened_at}`,
       });
     } catch (error) {
       if (!(error instanceof Unavailable)) throw error;
+      // The others have their own fate; the next run tries this one again.
       app.log("alert_not_mailed", { alert: alert.id, error: messageOf(error) });
-      return mailed;
+      continue;
     }
     await app.db.query(sql`select alert_mailed(${app.clock()}::timestamptz, ${alert.id})`, z.unknown());
     mailed += 1;

@@ -10,7 +10,10 @@ const probe = { name: "health", limit: 1_000, windowSeconds: 60 };
 export async function readHealth(app: Pick<App, "db" | "limiter" | "env" | "mail" | "clock" | "log">) {
   const [counts, verdict] = await Promise.all([
     app.db
-      .one(sql`select health_counts() as counts`, z.object({ counts: z.record(z.string(), z.int()) }))
+      .one(
+        sql`select health_counts(${app.clock()}::timestamptz) as counts`,
+        z.object({ counts: z.record(z.string(), z.int()) }),
+      )
       .catch((error: unknown) => {
         app.log("health_postgres", { error: messageOf(error) });
         return null;

@@ -34,7 +34,7 @@ export type OpenOutcome =
       /** Repaid first by the ducats of this purchase. */
       readonly debtMillis: Millis;
     }
-  | { readonly kind: "already_paid"; readonly purchaseId: string }
+  | { readonly kind: "already_paid" | "processing" | "review"; readonly purchaseId: string }
   | { readonly kind: "reserve_too_low"; readonly freeMillis: Millis }
   | { readonly kind: "key_reused" | "unknown_account" | "unknown_citizen" };
 
@@ -96,7 +96,7 @@ async function openSession(
     }
     // This attempt is over: before the next begins, nobody can pay the old session any more.
     if (session.id !== null && (await app.stripe.expireSession(session.id)) === "complete")
-      return { kind: "already_paid", purchaseId: purchase.id };
+      return { kind: "processing", purchaseId: purchase.id };
     purchase = await renewAttempt(app.db, {
       at: app.clock(),
       purchase,
@@ -166,8 +166,8 @@ function settledOrPayable(
   debtMillis: Millis,
 ): OpenOutcome | null {
   const { id, status, sessionUrl, expiresAt } = purchase;
-  if (status === "paid" || status === "processing" || status === "review")
-    return { kind: "already_paid", purchaseId: id };
+  if (status === "paid") return { kind: "already_paid", purchaseId: id };
+  if (status === "processing" || status === "review") return { kind: status, purchaseId: id };
   if (status === "open" && sessionUrl !== null && new Date(expiresAt) > now)
     return { kind: "opened", purchaseId: id, url: sessionUrl, expiresAt, debtMillis };
   return null;

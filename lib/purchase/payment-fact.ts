@@ -37,7 +37,6 @@ const checkoutSession = z.object({
   object: z.literal("checkout.session"),
   id: z.string(),
   mode: z.string(),
-  client_reference_id: z.string().nullish(),
   metadata,
   payment_intent: reference,
   payment_status: z.enum(["paid", "unpaid", "no_payment_required"]),
@@ -75,7 +74,7 @@ export function paymentFact(event: VerifiedEvent, apiVersion: string): PaymentFa
 function sessionFact(type: string, session: z.output<typeof checkoutSession>): PaymentFact {
   if (session.mode !== "payment") return { effect: "none" };
   const refs = {
-    purchaseId: session.metadata ?? session.client_reference_id ?? null,
+    purchaseId: session.metadata,
     sessionId: session.id,
     paymentIntent: session.payment_intent,
   };

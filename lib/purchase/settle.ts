@@ -20,7 +20,7 @@ export type SettleOutcome =
       readonly purchaseId: string | null;
       readonly deliveryId: string | null;
     }
-  /** Stored as `failed` with its reason: Stripe must send it again. */
+  /** Stored with its reason, not applied: Stripe must send it again. */
   | { readonly kind: "failed"; readonly reason: string };
 
 /** Safe for the same event any number of times, at once, and under another id. @throws Unavailable: nothing is stored. */
@@ -29,14 +29,16 @@ export async function settleEvent(
   event: VerifiedEvent,
 ): Promise<SettleOutcome> {
   const { id, type, apiVersion, livemode, created, payload } = event;
-  const stored = JSON.stringify({ id, type, apiVersion, livemode, created, payload });
+  const stored = JSON.stringify({ id, type, apiVersion, livemode, created, payload }, storable);
   let fact = "{}";
   try {
-    fact = JSON.stringify(paymentFact(event, await app.stripe.apiVersion()));
+    fact = JSON.stringify(paymentFact(event, await app.stripe.apiVersion()), storable);
     const { received } = await app.db.one(
       sql`select receive_stripe_event(${app.clock()}::timestamptz, ${stored}::jsonb, ${fact}::jsonb) as received`,
       z.object({ received: receivedColumn }),
     );
+    if (received.outcome === "other_version")
+      return { kind: "failed", reason: "its API version is not ours" };
     return {
       kind: "applied",
       outcome: received.outcome,
@@ -52,4 +54,9 @@ export async function settleEvent(
     );
     return { kind: "failed", reason };
   }
+}
+
+/** What a buyer may type and jsonb refuses: NUL, and half a surrogate pair. */
+function storable(_key: string, value: unknown): unknown {
+  return typeof value === "string" ? value.replaceAll("\0", "\uFFFD").toWellFormed() : value;
 }

@@ -1,20 +1,25 @@
 import { createCheckoutApi } from "../../lib/api/create-checkout.ts";
 import { db } from "../../lib/db/open.ts";
 import { endpoint } from "../../lib/http/endpoint.ts";
+import { refusalByLimits } from "../../lib/http/limits.ts";
 import { orderKey } from "../../lib/http/order-key.ts";
 import { problem } from "../../lib/http/problem.ts";
 import { printDucats } from "../../lib/money.ts";
+import { countCheckout } from "../../lib/purchase/limit.ts";
 import { openCheckout } from "../../lib/purchase/open.ts";
+import { limiter } from "../../lib/redis/open.ts";
 import { stripe } from "../../lib/stripe/open.ts";
 import { venice } from "../../lib/venice/open.ts";
 
 export default endpoint(
   createCheckoutApi,
-  { db, stripe, venice },
+  { db, limiter, stripe, venice },
   {
     POST: async ({ app, request, caller, body, form, origin, rawBody, note }) => {
       const idempotencyKey = orderKey(request, form, rawBody, app.clock());
       if (!idempotencyKey) return problem("idempotency_key_required");
+      const refusal = refusalByLimits([await countCheckout(app.limiter, caller.accountId)], app.clock());
+      if (refusal) return refusal;
       const outcome = await openCheckout(app, {
         accountId: caller.accountId,
         ...body,
@@ -35,6 +40,10 @@ export default endpoint(
             : problem("already_paid", {
                 detail: `Purchase ${outcome.purchaseId} was paid; use a new Idempotency-Key to buy again.`,
               });
+        case "processing":
+          return problem("payment_processing");
+        case "review":
+          return problem("payment_in_review");
         case "reserve_too_low":
           return problem("reserve_too_low", {
             field: "deliverTo",

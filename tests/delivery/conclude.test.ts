@@ -1,49 +1,25 @@
 /** What a row says is evidence; what the processor's purse did decides. */
-import { afterEach, expect, test } from "vitest";
-import { runOnce, type RunReport } from "../../lib/delivery/run.ts";
+import { expect, test } from "vitest";
 import {
   advance,
-  deliveryRow,
+  asExecuted,
+  asRefused,
   minutes,
+  deliveryRow,
   pendingDelivery,
   processor,
   purse,
+  useDeliveries,
   veniceRows,
-  type TestClock,
 } from "../support/delivering.ts";
 import { call } from "../support/call.ts";
-import { appAt, booksBalance, newCustomer, statusOf, useWorld } from "../support/world.ts";
+import { booksBalance, newCustomer, statusOf, useWorld } from "../support/world.ts";
 
 const world = useWorld();
-/** One clock for the file: time never goes back. */
-const clock: TestClock = { now: new Date() };
-
-/** What one test has forged, the next one's game shall not run. */
-afterEach(() => {
-  for (const { id, fields } of world.airtable.list("STRATAGEMS"))
-    if (fields["Status"] === "active") world.airtable.remove("STRATAGEMS", id);
-});
-
-async function run(): Promise<RunReport> {
-  advance(clock, minutes(1));
-  return await runOnce(appAt(clock), 100);
-}
-
-/** A delivery whose row is active in Venice; the baseline purse is read. */
-async function activeDelivery(pack = "starter", citizen?: string) {
-  const pending = await pendingDelivery(world, { pack }, citizen);
-  await run();
-  const [row] = veniceRows(world, pending.deliveryId);
-  if (!row) throw new Error("no row in Venice");
-  return { ...pending, row };
-}
-
-const status = async (deliveryId: string) => (await deliveryRow(world, deliveryId))?.["status"];
-const alertsOf = (subject: string) =>
-  world.database.rows("select kind from alerts where subject = $1 and closed_at is null", [subject]);
+const { clock, run, activeDelivery, status, alertsOf, openAlerts } = useDeliveries(world);
 
 test("executed, and the purse moved by exactly that: arrived, posted to venice", async () => {
-  const { deliveryId, customer, row } = await activeDelivery("explorer");
+  const { deliveryId, customer, row } = await activeDelivery({ pack: "explorer" });
   expect(row.fields).toMatchObject({
     Type: "transfer_ducats",
     Variant: "instant",
@@ -81,31 +57,34 @@ test("several at once, in one interval, each to its own citizen", async () => {
   await booksBalance(world);
 });
 
-test("refused for want of funds: made worthless in Venice, back in the wallet, and said so", async () => {
+test("refused for want of funds: made worthless in Venice at once, back in the wallet half an hour later", async () => {
   const { deliveryId, customer, row } = await activeDelivery();
   const before = purse(world, processor);
   world.airtable.setDucats(processor, 5);
   await world.airtable.runGame();
   world.airtable.setDucats(processor, before);
-  expect((await run()).rejected).toBe(1);
-  expect(await status(deliveryId)).toBe("rejected");
-  expect(await statusOf(customer)).toMatchObject({ walletMillis: 100_000, transitMillis: 0 });
+  expect((await run()).rejected).toBe(0);
+  const [voided] = veniceRows(world, deliveryId);
+  expect(voided?.fields["Status"]).toBe("cancelled");
+  expect(JSON.parse(String(voided?.fields["Notes"]))).toMatchObject({ amount: 0, voided: true });
+  expect(await status(deliveryId)).toBe("active");
   // Even run by hand it pays nothing any more.
   await world.airtable.runStratagem(String(row.fields["StratagemId"]));
   expect(purse(world, processor)).toBe(before);
+  expect((await run(29)).rejected).toBe(0);
+  expect(await statusOf(customer)).toMatchObject({ walletMillis: 0, transitMillis: 100_000 });
+  expect((await run()).rejected).toBe(1);
+  expect(await status(deliveryId)).toBe("rejected");
+  expect(await statusOf(customer)).toMatchObject({ walletMillis: 100_000, transitMillis: 0 });
   await booksBalance(world);
 });
 
 test("a row forged to executed before the game ran: not believed, uncertain after a while, never paid out here", async () => {
   const { deliveryId, customer, row } = await activeDelivery();
-  world.airtable.forge("STRATAGEMS", row.id, {
-    Status: "executed",
-    ExecutedAt: new Date().toISOString(),
-    Notes: `${String(row.fields["Notes"])}\n[2026-11-20 12:00] Successfully transferred 100.0 ducats from ${processor} to RialtoBanker.`,
-  });
+  world.airtable.forge("STRATAGEMS", row.id, asExecuted(row));
   expect((await run()).watching).toBe("waiting");
   expect(await status(deliveryId)).toBe("active");
-  for (let round = 0; round < 4; round += 1) await run();
+  await run(4);
   expect(await status(deliveryId)).toBe("uncertain");
   expect(await alertsOf(deliveryId)).toEqual([{ kind: "delivery_uncertain" }]);
   expect(await statusOf(customer)).toMatchObject({ walletMillis: 0, transitMillis: 100_000 });
@@ -114,13 +93,9 @@ test("a row forged to executed before the game ran: not believed, uncertain afte
 
 test("a row forged to failed after it was executed: no return to the wallet, no second sending", async () => {
   const { deliveryId, customer, row } = await activeDelivery();
-  const notes = String(row.fields["Notes"]);
   await world.airtable.runGame();
-  world.airtable.forge("STRATAGEMS", row.id, {
-    Status: "failed",
-    Notes: `${notes}\n[ERROR] Insufficient funds: 1.0 < 100.0`,
-  });
-  for (let round = 0; round < 6; round += 1) await run();
+  world.airtable.forge("STRATAGEMS", row.id, asRefused(row));
+  await run(6);
   expect(await status(deliveryId)).toBe("uncertain");
   expect(await statusOf(customer)).toMatchObject({ walletMillis: 0, transitMillis: 100_000 });
   await world.airtable.runGame();
@@ -173,11 +148,9 @@ test("a stratagem written by a stranger in the processor's name is noticed, and 
   const { deliveryId } = await activeDelivery();
   world.airtable.setDucats(processor, purse(world, processor) - 777);
   expect((await run()).watching).toBe("waiting");
-  for (let round = 0; round < 4; round += 1) await run();
+  await run(4);
   expect(await status(deliveryId)).toBe("active");
-  expect(await world.database.rows("select 1 from alerts where kind = 'purse_unexplained'")).not.toHaveLength(
-    0,
-  );
+  expect(await openAlerts("purse_unexplained")).toHaveLength(1);
   await world.airtable.runGame();
   expect((await run()).executed).toBe(1);
 });

@@ -3,7 +3,7 @@ import { afterEach, beforeAll, expect, test, vi } from "vitest";
 import { declarations } from "../../lib/api/all.ts";
 import { openapiDocument } from "../../lib/api/openapi.ts";
 import { defaultMaxBytes, type Route } from "../../lib/http/declare.ts";
-import { call, type Called, type CallOptions } from "../support/call.ts";
+import { call, site, type Called, type CallOptions } from "../support/call.ts";
 import { useLog } from "../support/log.ts";
 import { newCustomer, useWorld, type Customer } from "../support/world.ts";
 
@@ -52,7 +52,8 @@ async function enter(door: Door, options: CallOptions): Promise<Called> {
   return answer;
 }
 
-function expectHeaders({ headers, body, status }: Called, requestId = log.last().requestId): void {
+function expectHeaders(answer: Called, requestId = log.last().requestId): void {
+  const { headers, body, status } = answer;
   expect(Object.fromEntries(headers)).toMatchObject({
     "cache-control": "no-store",
     "content-security-policy": expect.stringContaining("default-src 'none'"),
@@ -64,6 +65,7 @@ function expectHeaders({ headers, body, status }: Called, requestId = log.last()
   expect(requestId).toMatch(/^req_[0-9a-z]{20}$/);
   if (status < 400) return;
   expect(headers.get("content-type")).toBe("application/problem+json");
+  if (log.last().method === "HEAD") return;
   expect(body).toMatchObject({ requestId, status, type: `/problems/${body.code}` });
   expect(body.title.length * body.detail.length).toBeGreaterThan(0);
 }
@@ -91,12 +93,82 @@ test.each(declarations.map(({ name, routes }) => [name, Object.keys(routes)] as 
   async (name, keys) => {
     const before = await rowCounts();
     const allowed = keys.filter((key) => !key.includes(" "));
-    for (const method of methods.filter((each) => !allowed.includes(each))) {
+    // HEAD is GET without its body.
+    const refused = methods.filter((each) => !allowed.includes(each === "HEAD" ? "GET" : each));
+    for (const method of refused) {
       const answer = await call(name, { method, ...(method === "PUT" ? { json: { a: 1 } } : {}) });
       expect([answer.status, answer.headers.get("allow")], method).toEqual([405, allowed.join(", ")]);
       expectHeaders(answer);
     }
     expect(await rowCounts()).toEqual(before);
+  },
+);
+
+test.each(doors.filter(({ method }) => method === "GET"))(
+  "$key answers HEAD as it answers GET, without the body",
+  async ({ name, tail }) => {
+    for (const token of [customer.token, undefined]) {
+      const got = await call(name, { tail, token });
+      const head = await call(name, { method: "HEAD", tail, token });
+      expect([head.status, head.text]).toEqual([got.status, ""]);
+      expect(got.text).not.toBe("");
+      expectHeaders(head);
+      const comparable = ({ headers }: Called) =>
+        [...headers].filter(([header]) => header !== "x-request-id" && header !== "ratelimit");
+      expect(comparable(head)).toEqual(comparable(got));
+    }
+  },
+);
+
+const changing = doors.filter(({ method }) => method !== "GET");
+
+test.each(changing)("$key refuses another site's Origin: 403, nothing done, nobody asked", async (door) => {
+  const before = await rowCounts();
+  for (const part of [world.stripe, world.airtable, world.upstash, world.gateway]) part.faults.forget();
+  for (const origin of [
+    "https://evil.example",
+    `https${site.slice(4)}`,
+    `${site}:8080`,
+    `${site}.evil.example`,
+    "http://sub.cascade.test",
+    "null",
+    "",
+  ]) {
+    for (const options of [
+      { body: "{}", headers: { origin, "content-type": "application/json" } },
+      { body: "pack=starter", headers: { origin, "content-type": "application/x-www-form-urlencoded" } },
+      { body: "pack=starter", headers: { origin, "content-type": "text/plain" } },
+    ]) {
+      const answer = await enter(door, options);
+      expect(answer.status, `${origin} ${options.headers["content-type"]}`).toBe(403);
+      expect(log.last()).toMatchObject({ status: 403, outcome: "foreign_origin", trips: {} });
+      expect(answer.headers.getSetCookie()).toEqual([]);
+      expect(answer.headers.get("access-control-allow-origin")).toBe(null);
+    }
+  }
+  for (const part of [world.stripe, world.airtable, world.upstash, world.gateway])
+    expect(part.faults.seen).toEqual([]);
+  expect(await rowCounts()).toEqual(before);
+});
+
+test.each(changing)("$key takes its own Origin, and none: a program's and Stripe's", async (door) => {
+  for (const headers of [{ origin: site }, {}]) {
+    const answer = await enter(door, {
+      body: "{}",
+      headers: { ...headers, "content-type": "application/json" },
+    });
+    expect(answer.body?.code).not.toBe("foreign_origin");
+    expect(answer.status).not.toBe(403);
+  }
+});
+
+test.each(doors.filter(({ method }) => method === "GET"))(
+  "$key, which only reads, is linked to from anywhere",
+  async ({ name, tail }) => {
+    const headers = { origin: "https://elsewhere.example" };
+    const answer = await call(name, { tail, token: customer.token, headers });
+    expect(answer.status).toBe(200);
+    expect(answer.headers.get("access-control-allow-origin")).toBe(null);
   },
 );
 

@@ -185,7 +185,7 @@ describe("as the tables' owner", () => {
     expect(await refusal(database.owner, "delete from balances")).toBe("balances_follow_entries");
     expect(await refusal(database.owner, "truncate balances")).toBe("balances_follow_entries");
     const planted =
-      "insert into accounts values ('acc_cccccccccccccccccccc', 'c@example.com', 'h', 'C', 'explorer', null, now())";
+      "insert into accounts (id, email, password_hash, citizen, created_at) values ('acc_cccccccccccccccccccc', 'c@example.com', 'h', 'C', now())";
     expect(
       await refusal(
         database.owner,

@@ -55,7 +55,7 @@ test("cascade_app opens, settles, delivers and charges", async () => {
   await app.query("select mark_active(now(), $1)", [pins]);
   const seen = JSON.stringify([{ id: claim?.id, verdict: "executed", evidence: {} }]);
   const concluded = await app.query<{ outcome: { kind: string } }>(
-    "select conclude_deliveries(now(), 1, 999900000, $1, interval '3 min') as outcome",
+    "select conclude_deliveries(now(), 1, 999900000, $1, '3 min', '30 min', '30 min') as outcome",
     [seen],
   );
   expect(concluded.rows[0]?.outcome).toMatchObject({ kind: "concluded", executed: [claim?.id] });

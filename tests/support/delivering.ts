@@ -1,4 +1,5 @@
 /** Deliveries under test: workers that die at a chosen step, and what must be true of Venice afterwards. */
+import { afterEach } from "vitest";
 import type { App } from "../../lib/app.ts";
 import { runOnce, type RunReport } from "../../lib/delivery/run.ts";
 import { appAt, deliver, newCustomer, paidPurchase, type CheckoutInput, type World } from "./world.ts";
@@ -85,3 +86,73 @@ export function purse(world: World, citizen: string): number {
 }
 
 export const processor = "CASCADE_PAYMENT_PROCESSOR";
+
+/** A file's deliveries: a clock that never goes back, a run each minute, and after each test nothing left under way. */
+export function useDeliveries(world: World) {
+  const clock: TestClock = { now: new Date() };
+
+  afterEach(async () => {
+    for (const { id, fields } of world.airtable.list("STRATAGEMS"))
+      if (fields["Status"] === "active") world.airtable.remove("STRATAGEMS", id);
+    await world.database.rows(
+      "update deliveries set status = 'uncertain' where status in ('pending', 'planned', 'active')",
+    );
+    await world.database.rows("update alerts set closed_at = now() where closed_at is null");
+    await world.database.rows(
+      "update reserve set purse_millis = $1, mismatch_began = null, mismatch_since = null",
+      [Math.round(purse(world, processor) * 1000)],
+    );
+  });
+
+  /** Runs once a minute, this many times; the last run's report. */
+  async function run(times = 1): Promise<RunReport> {
+    advance(clock, minutes(1));
+    const report = await runOnce(appAt(clock), 100);
+    return times > 1 ? await run(times - 1) : report;
+  }
+
+  /** A delivery whose row is active in Venice; the baseline purse is read. */
+  async function activeDelivery(input: CheckoutInput = { pack: "starter" }, citizen?: string) {
+    const pending = await pendingDelivery(world, input, citizen);
+    await run();
+    const [row] = veniceRows(world, pending.deliveryId);
+    if (!row) throw new Error("no row in Venice");
+    return { ...pending, row };
+  }
+
+  return {
+    clock,
+    run,
+    activeDelivery,
+    status: async (deliveryId: string) => (await deliveryRow(world, deliveryId))?.["status"],
+    alertsOf: (subject: string) =>
+      world.database.rows("select kind from alerts where subject = $1 and closed_at is null", [subject]),
+    openAlerts: (kind: string) =>
+      world.database.rows("select subject from alerts where kind = $1 and closed_at is null", [kind]),
+  };
+}
+
+type VeniceRow = ReturnType<typeof veniceRows>[number];
+
+/** What the game writes when it has paid: anyone can write it as well. */
+export function asExecuted({ fields }: VeniceRow) {
+  return {
+    Status: "executed",
+    ExecutedAt: new Date().toISOString(),
+    Notes: `${String(fields["Notes"])}\n[2026-11-20 12:00] Successfully transferred 100.0 ducats from ${processor} to ${String(fields["TargetCitizen"])}.`,
+  };
+}
+
+/** What the game writes when the processor's purse was too small. */
+export function asRefused({ fields }: VeniceRow) {
+  return {
+    Status: "failed",
+    ExecutedAt: null,
+    Notes: `${String(fields["Notes"])}\n[ERROR] Insufficient funds: 1.0 < 100.0`,
+  };
+}
+
+/** As it was when it was activated. */
+export function asActive({ fields }: VeniceRow) {
+  return { Status: "active", ExecutedAt: null, Notes: String(fields["Notes"]) };
+}

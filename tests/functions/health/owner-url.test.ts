@@ -31,7 +31,7 @@ test("health warns and is ok", async () => {
 test("the whole way to a credit works, each call still one round trip", async () => {
   const customer = await newCustomer();
   const { completed } = await paidPurchase(world, customer, { pack: "starter", deliverTo: "wallet" });
-  expect(log.last().trips).toEqual({ postgres: 2, stripe: 1 });
+  expect(log.last().trips).toEqual({ redis: 1, postgres: 2, stripe: 1 });
   world.gateway.faults.forget();
   expect((await deliver(completed)).body.outcome).toBe("settled");
   expect(world.gateway.faults.seen).toHaveLength(1);

@@ -172,6 +172,20 @@ test("an unknown or revoked key is 401, a missing scope 403, a session may spend
   ).toBe(4_000);
 });
 
+test("a time with two hundred digits behind the second is refused by its field, and charges nothing", async () => {
+  const { customer, spend } = await funded(5);
+  const now = new Date().toISOString().slice(0, 19);
+  const at = (digits: number) => ({ ...oneDucat("precise"), at: `${now}.${"0".repeat(digits)}Z` });
+  const refused = await spend(oneDucat("first"), at(200));
+  expect([refused.status, refused.body.code, refused.body.field]).toEqual([
+    422,
+    "invalid_field",
+    "events.1.at",
+  ]);
+  expect(await statusOf(customer)).toMatchObject({ walletMillis: 5_000 });
+  expect((await spend(at(9))).body.results[0].outcome).toBe("charged");
+});
+
 test("the database's answer lost after the charge: the same ids again cost nothing more", async () => {
   const { customer, spend } = await funded(5);
   world.gateway.faults.plan({ kind: "drop_after", path: "/sql" });
