@@ -147,6 +147,19 @@ test("a live-mode event on a test site credits nothing", async () => {
   expect(await statusOf(customer)).toMatchObject({ walletMillis: 0 });
 });
 
+test("a test-mode event about a live site's purchase credits nothing", async () => {
+  const customer = await newCustomer();
+  const { purchaseId, completed, succeeded } = await paidPurchase(world, customer, {
+    pack: "starter",
+    ...wallet,
+  });
+  await world.database.rows("update purchases set livemode = true where id = $1", [purchaseId]);
+  expect((await deliver(completed)).body.outcome).toBe("mode_mismatch");
+  expect((await deliver(succeeded)).body.outcome).toBe("mode_mismatch");
+  expect(await credits(purchaseId)).toBe(0);
+  expect(await statusOf(customer)).toMatchObject({ walletMillis: 0 });
+});
+
 test("amount and citizen in the metadata change nothing", async () => {
   const customer = await newCustomer();
   const { purchaseId, completed } = await paidPurchase(world, customer, { pack: "starter" });
