@@ -99,7 +99,7 @@ const workColumn = z.object({
 });
 
 export type Work = z.output<typeof workColumn>;
-export type ActiveDelivery = Work["deliveries"][number];
+export type DeliveryUnderWay = Work["deliveries"][number];
 
 export async function deliveryWork({ db, clock }: Books): Promise<Work> {
   const { work } = await db.one(

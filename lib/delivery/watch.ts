@@ -6,7 +6,7 @@ import { readEvidence } from "./evidence.ts";
 import {
   beginReserve,
   concludeDeliveries,
-  type ActiveDelivery,
+  type DeliveryUnderWay,
   type Conclusion,
   type Finding,
   type Work,
@@ -44,7 +44,7 @@ async function processorPurse(app: Ports): Promise<Millis | undefined> {
 
 async function readRows(
   app: Ports,
-  deliveries: readonly ActiveDelivery[],
+  deliveries: readonly DeliveryUnderWay[],
 ): Promise<ReadonlyMap<string, SeenRow>> {
   const rows = await app.venice.findRows({ recordIds: deliveries.map(({ recordId }) => recordId) });
   return new Map(rows.map((row) => [row.recordId, row]));
@@ -53,7 +53,7 @@ async function readRows(
 /** A refused row could still be run by hand: before its ducats go back to the wallet it is made worthless. */
 async function voidRefused(
   app: Ports,
-  deliveries: readonly ActiveDelivery[],
+  deliveries: readonly DeliveryUnderWay[],
   rows: ReadonlyMap<string, SeenRow>,
 ): Promise<boolean> {
   let voided = false;
@@ -67,7 +67,7 @@ async function voidRefused(
   return voided;
 }
 
-function findings(deliveries: readonly ActiveDelivery[], rows: ReadonlyMap<string, SeenRow>): Finding[] {
+function findings(deliveries: readonly DeliveryUnderWay[], rows: ReadonlyMap<string, SeenRow>): Finding[] {
   return deliveries.flatMap((delivery) => {
     const row = rows.get(delivery.recordId);
     const verdict = readEvidence(row, delivery);
