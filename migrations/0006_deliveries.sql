@@ -26,6 +26,7 @@ create table deliveries (
 );
 create index deliveries_to_send on deliveries (next_at) where status in ('pending', 'planned');
 create index deliveries_to_watch on deliveries (activated_at) where status in ('planned', 'active');
+create index deliveries_under_way on deliveries (created_at) where status in ('pending', 'planned', 'active');
 create index deliveries_of_account on deliveries (account_id, created_at desc);
 
 -- The processor citizen's purse as last explained: one row. A delivery concludes only when the purse moved from here by
