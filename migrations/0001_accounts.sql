@@ -30,7 +30,8 @@ create table accounts (
   created_at timestamptz not null
 );
 
--- A program's key: the SHA-256 of the secret, never the secret. A revoked key stays, as evidence.
+-- A program's key: the SHA-256 of the secret, never the secret. A revoked key stays, as evidence. A rerolled one names its
+-- successor and works until `expires_at`.
 create table api_keys (
   id text primary key check (id ~ '^key_[0-9a-z]{20}$'),
   account_id text not null references accounts,
@@ -39,7 +40,9 @@ create table api_keys (
   hash bytea not null unique check (length(hash) = 32),
   scopes text[] not null,
   created_at timestamptz not null,
-  revoked_at timestamptz
+  expires_at timestamptz,
+  revoked_at timestamptz,
+  replaced_by text references api_keys
 );
 create index api_keys_of_account on api_keys (account_id, created_at);
 
@@ -53,7 +56,8 @@ as $$ select a.id, a.email, a.citizen from accounts a where a.id = p_account $$;
 
 -- Outcome: created | limit (the tier's number of live keys is reached) | unknown_account.
 create function create_api_key(
-  p_at timestamptz, p_id text, p_account text, p_name text, p_hint text, p_hash bytea, p_scopes text[], p_limits jsonb
+  p_at timestamptz, p_id text, p_account text, p_name text, p_hint text, p_hash bytea, p_scopes text[],
+  p_expires_at timestamptz, p_limits jsonb
 ) returns text
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp
 as $$
@@ -65,21 +69,46 @@ begin
   if not found then
     return 'unknown_account';
   end if;
-  if (select count(*) from api_keys where account_id = p_account and revoked_at is null)
-     >= (p_limits ->> v_tier)::int then
+  if (select count(*) from api_keys where account_id = p_account and revoked_at is null and replaced_by is null
+      and (expires_at is null or expires_at > p_at)) >= (p_limits ->> v_tier)::int then
     return 'limit';
   end if;
-  insert into api_keys (id, account_id, name, hint, hash, scopes, created_at)
-  values (p_id, p_account, p_name, p_hint, p_hash, p_scopes, p_at);
+  insert into api_keys (id, account_id, name, hint, hash, scopes, created_at, expires_at)
+  values (p_id, p_account, p_name, p_hint, p_hash, p_scopes, p_at, p_expires_at);
   return 'created';
 end
 $$;
 
+-- A new secret in a key's place, with its name, scopes and end; the old one works until p_until at the latest.
+-- Outcome: {kind: 'rerolled', name, scopes, expiresAt} | {kind: 'not_found'} | {kind: 'ended'} (revoked, expired, replaced).
+create function reroll_api_key(
+  p_at timestamptz, p_account text, p_key text, p_id text, p_hint text, p_hash bytea, p_until timestamptz
+) returns jsonb
+language plpgsql security definer set search_path = pg_catalog, public, pg_temp
+as $$
+declare
+  v_key api_keys;
+begin
+  select * into v_key from api_keys where id = p_key and account_id = p_account for update;
+  if not found then
+    return jsonb_build_object('kind', 'not_found');
+  elsif v_key.revoked_at is not null or v_key.replaced_by is not null or v_key.expires_at <= p_at then
+    return jsonb_build_object('kind', 'ended');
+  end if;
+  insert into api_keys (id, account_id, name, hint, hash, scopes, created_at, expires_at)
+  values (p_id, p_account, v_key.name, p_hint, p_hash, v_key.scopes, p_at, v_key.expires_at);
+  update api_keys set replaced_by = p_id, expires_at = least(expires_at, p_until) where id = p_key;
+  return jsonb_build_object('kind', 'rerolled', 'name', v_key.name, 'scopes', v_key.scopes,
+    'expiresAt', iso(v_key.expires_at));
+end
+$$;
+
 create function list_api_keys(p_account text)
-returns table (id text, name text, hint text, scopes text[], created_at text, revoked_at text)
+returns table (id text, name text, hint text, scopes text[], created_at text, expires_at text, revoked_at text,
+  replaced_by text)
 language sql stable security definer set search_path = pg_catalog, public, pg_temp
 as $$
-  select k.id, k.name, k.hint, k.scopes, iso(k.created_at), iso(k.revoked_at)
+  select k.id, k.name, k.hint, k.scopes, iso(k.created_at), iso(k.expires_at), iso(k.revoked_at), k.replaced_by
   from api_keys k where k.account_id = p_account order by k.created_at desc, k.id
 $$;
 
@@ -94,4 +123,5 @@ as $$
   select exists (select from revoked)
 $$;
 
-grant execute on function iso, find_login, find_account, create_api_key, list_api_keys, revoke_api_key to cascade_app;
+grant execute on function iso, find_login, find_account, create_api_key, reroll_api_key, list_api_keys, revoke_api_key
+  to cascade_app;

@@ -36,7 +36,7 @@ create table usage_days (
 );
 
 -- Who calls: an API key's live owner with the scope, or the session's account. Outcome in `kind`.
-create function usage_caller(p_key_hash bytea, p_account text, p_scope text,
+create function usage_caller(p_at timestamptz, p_key_hash bytea, p_account text, p_scope text,
   out kind text, out account_id text, out api_key_id text, out tier text)
 language plpgsql stable security definer set search_path = pg_catalog, public, pg_temp
 as $$
@@ -47,7 +47,8 @@ begin
     select 'ok', a.id, a.tier into kind, account_id, tier from accounts a where a.id = p_account;
   else
     select 'ok', a.id, k.id, a.tier, k.scopes into kind, account_id, api_key_id, tier, v_scopes
-    from api_keys k join accounts a on a.id = k.account_id where k.hash = p_key_hash and k.revoked_at is null;
+    from api_keys k join accounts a on a.id = k.account_id where k.hash = p_key_hash and k.revoked_at is null
+      and (k.expires_at is null or k.expires_at > p_at);
     if found and not p_scope = any (v_scopes) then
       kind := 'forbidden';
     end if;
@@ -74,7 +75,7 @@ declare
   v_first text;
   v_results jsonb;
 begin
-  v_caller := usage_caller(p_key_hash, p_account, 'usage:write');
+  v_caller := usage_caller(p_at, p_key_hash, p_account, 'usage:write');
   if v_caller.kind <> 'ok' then
     return jsonb_build_object('kind', v_caller.kind);
   end if;
@@ -158,13 +159,13 @@ as $$
 $$;
 
 -- Usage by UTC day and meter, both days included. Outcome like charge_usage's: {kind: 'reported', days: […]}.
-create function report_usage(p_key_hash bytea, p_account text, p_from date, p_to date) returns jsonb
+create function report_usage(p_at timestamptz, p_key_hash bytea, p_account text, p_from date, p_to date) returns jsonb
 language plpgsql stable security definer set search_path = pg_catalog, public, pg_temp
 as $$
 declare
   v_caller record;
 begin
-  v_caller := usage_caller(p_key_hash, p_account, 'usage:read');
+  v_caller := usage_caller(p_at, p_key_hash, p_account, 'usage:read');
   if v_caller.kind <> 'ok' then
     return jsonb_build_object('kind', v_caller.kind);
   end if;

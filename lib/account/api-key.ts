@@ -1,23 +1,34 @@
-/** API keys: `ck_<test|live>_` and 32 random characters; at rest only their SHA-256. */
+/**
+ * API keys: `ck_<test|live>_`, 32 random characters and a checksum of 7 (docs/api-keys.md); at rest only their SHA-256.
+ */
 import { createHash } from "node:crypto";
+import { crc32 } from "node:zlib";
 import { isLive, type Env } from "../env.ts";
 import { randomText } from "../ids.ts";
 
 export const SCOPES = ["usage:write", "usage:read"] as const;
 
-const pattern = /^ck_(test|live)_[0-9a-z]{32}$/;
+const pattern = /^(ck_(?:test|live)_[0-9a-z]{32})([0-9a-z]{7})$/;
 
 export type NewKey = { readonly key: string; readonly hint: string; readonly hash: Uint8Array };
 
 export function newApiKey(env: Pick<Env, "STRIPE_SECRET_KEY">): NewKey {
-  const key = `ck_${isLive(env) ? "live" : "test"}_${randomText(32)}`;
+  const body = `ck_${isLive(env) ? "live" : "test"}_${randomText(32)}`;
+  const key = `${body}${checksum(body)}`;
   return { key, hint: `${key.slice(0, 12)}…${key.slice(-4)}`, hash: hashApiKey(key) };
 }
 
+/** Whether a token is one of our keys, typed without a mistake; whether it lives, the database knows. */
 export function looksLikeApiKey(token: string): boolean {
-  return pattern.test(token);
+  const [, body, check] = pattern.exec(token) ?? [];
+  return body !== undefined && checksum(body) === check;
 }
 
 export function hashApiKey(key: string): Uint8Array {
   return createHash("sha256").update(key).digest();
+}
+
+/** CRC-32 in base 36: it tells a key from a look-alike and finds typing mistakes, without asking anybody. */
+function checksum(body: string): string {
+  return crc32(body).toString(36).padStart(7, "0");
 }

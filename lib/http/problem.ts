@@ -67,6 +67,11 @@ export const problems = {
     title: "Your tier's number of API keys is reached",
     detail: "Revoke a key that you no longer use.",
   },
+  key_ended: {
+    status: 409,
+    title: "This API key has ended",
+    detail: "It was revoked, rerolled or has expired. Make a new one.",
+  },
   reserve_too_low: {
     status: 409,
     title: "Venice cannot be paid this much right now",

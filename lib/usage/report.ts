@@ -34,7 +34,7 @@ export async function reportUsage(app: Pick<App, "db" | "clock">, caller: Caller
       .toISOString()
       .slice(0, 10);
   const { report } = await app.db.one(
-    sql`select report_usage(${caller.kind === "key" ? caller.hash : null}::bytea,
+    sql`select report_usage(${app.clock()}::timestamptz, ${caller.kind === "key" ? caller.hash : null}::bytea,
       ${caller.kind === "session" ? caller.accountId : null}, ${from}::date, ${to}::date) as report`,
     z.object({ report: reportColumn }),
   );

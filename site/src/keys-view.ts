@@ -7,6 +7,15 @@ import { refusalWords } from "./refusal.ts";
 import { table } from "./tables.ts";
 import type { ApiKey } from "./wire.ts";
 
+function isLive({ revokedAt, expiresAt }: ApiKey): boolean {
+  return revokedAt === null && (expiresAt === null || new Date(expiresAt) > new Date());
+}
+
+function ended({ revokedAt, expiresAt }: ApiKey): Node {
+  const [word, at] = revokedAt === null ? ["Ended ", expiresAt] : ["Revoked ", revokedAt];
+  return make("span", { class: "soft" }, word, ...(at === null ? [] : [timeElement(at, "day")]));
+}
+
 export async function keysSection(): Promise<void> {
   const form = find("#key-form", HTMLFormElement);
   const name = find("#key-name", HTMLInputElement);
@@ -19,9 +28,8 @@ export async function keysSection(): Promise<void> {
       place.replaceChildren(make("p", { class: "error" }, refusalWords(answer, new Date())));
       return;
     }
-    const live = answer.body.keys.filter((key) => key.revokedAt === null);
-    const ended = answer.body.keys.filter((key) => key.revokedAt !== null);
-    place.replaceChildren(list([...live, ...ended]));
+    const { keys } = answer.body;
+    place.replaceChildren(list([...keys.filter(isLive), ...keys.filter((key) => !isLive(key))]));
   }
 
   function list(keys: readonly ApiKey[]): Node {
@@ -33,9 +41,7 @@ export async function keysSection(): Promise<void> {
         make("span", {}, key.name),
         make("code", {}, key.hint),
         timeElement(key.createdAt, "day"),
-        key.revokedAt === null
-          ? revokeButton(key)
-          : make("span", { class: "soft" }, "Revoked ", timeElement(key.revokedAt, "day")),
+        isLive(key) ? revokeButton(key) : ended(key),
       ]),
     );
   }

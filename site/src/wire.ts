@@ -76,7 +76,14 @@ export const creditShape = record({
 });
 export type Credit = Guarded<typeof creditShape>;
 
-const key = { id: text, name: text, hint: text, scopes: list(text), createdAt: text };
+const key = {
+  id: text,
+  name: text,
+  hint: text,
+  scopes: list(text),
+  createdAt: text,
+  expiresAt: nullable(text),
+};
 const listedKey = record({ ...key, revokedAt: nullable(text) });
 export type ApiKey = Guarded<typeof listedKey>;
 

@@ -30,7 +30,7 @@ test("a key is shown once: 201, and the database holds its hash only", async () 
   const made = await create(customer, { name: "  my program " });
   expect(made.status).toBe(201);
   const { id, key, hint } = made.body;
-  expect(key).toMatch(/^ck_test_[0-9a-z]{32}$/);
+  expect(key).toMatch(/^ck_test_[0-9a-z]{39}$/);
   expect(made.body).toMatchObject({ name: "my program", scopes: ["usage:write", "usage:read"] });
   expect(hint).toBe(`${key.slice(0, 12)}…${key.slice(-4)}`);
   const [stored] = await world.database.rows("select * from api_keys where id = $1", [id]);
@@ -43,7 +43,9 @@ test("a key is shown once: 201, and the database holds its hash only", async () 
   const listed = await list(customer);
   expect(listed.text).not.toContain(key.slice(12, -4));
   const { name, scopes, createdAt } = made.body;
-  expect(listed.body.keys).toEqual([{ id, name, hint, scopes, createdAt, revokedAt: null }]);
+  expect(listed.body.keys).toEqual([
+    { ...{ id, name, hint, scopes, createdAt }, expiresAt: null, revokedAt: null, replacedBy: null },
+  ]);
   expect(log.text()).not.toContain(key.slice(12, -4));
 });
 
