@@ -1,5 +1,5 @@
 /** The environment of an operator's command: the variables it uses are checked as the functions check them. */
-import { parseEnv, type Env } from "../lib/env.ts";
+import { parseEnv, variablesOfProcess, type Env } from "../lib/env.ts";
 
 /** Well-formed and useless: what a command doesn't use may be missing, as the webhook secret is before the endpoint. */
 const notUsed = {
@@ -16,7 +16,7 @@ const notUsed = {
 /** @throws BadEnvironment naming what is missing or wrong among `names`. */
 export function environmentFor<Name extends keyof Env>(
   names: readonly Name[],
-  variables: Readonly<Record<string, string | undefined>> = process.env,
+  variables: Readonly<Record<string, string | undefined>> = variablesOfProcess(),
 ): Pick<Env, Name> {
   const given = Object.fromEntries(names.map((name) => [name, variables[name]]));
   const others = Object.entries(notUsed).filter(([name]) => !names.some((used) => used === name));

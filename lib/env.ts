@@ -70,11 +70,16 @@ export function parseEnv(variables: Readonly<Record<string, string | undefined>>
   throw new BadEnvironment(`Set these variables (see .env.example): ${faults.join("; ")}`);
 }
 
+/** This process's variables as they are: for the operator's commands, which need some of them only. */
+export function variablesOfProcess(): Readonly<Record<string, string | undefined>> {
+  return process.env;
+}
+
 let cached: Env | undefined;
 
 /** This process's environment. @throws BadEnvironment */
 export function env(): Env {
-  cached ??= parseEnv(process.env);
+  cached ??= parseEnv(variablesOfProcess());
   return cached;
 }
 

@@ -1,3 +1,12 @@
+-- Amounts as people read them, in alerts: 1250 millis are 1.25 ducats, 1000 cents are 10.00.
+create function print_ducats(p_millis bigint) returns text
+language sql immutable
+as $$ select trim_scale(p_millis / 1000.0)::text $$;
+
+create function print_cents(p_cents bigint) returns text
+language sql immutable
+as $$ select (p_cents / 100.0)::numeric(20, 2)::text $$;
+
 -- What a person must look at. One row per thing that is wrong, open until it is mended: `subject` names the thing, so
 -- the same finding an hour later is the same row. The row is the outbox of its mail: `mailed_at` is set once.
 create table alerts (

@@ -213,9 +213,9 @@ begin
     end if;
     if v_end = 'uncertain' then
       perform open_alert(p_at, 'delivery_uncertain', v_delivery.id, format(
-        'Delivery %s of %s millis: its row says %s, the purse moved by %s while the rows account for %s. '
+        'Delivery %s of %s ducats: its row says %s, the purse moved by %s while the rows account for %s. '
         'Compare the row, its notes and both purses, then decide.',
-        v_delivery.id, v_delivery.millis, v_delivery.verdict, v_moved, v_said));
+        v_delivery.id, print_ducats(v_delivery.millis), v_delivery.verdict, print_ducats(v_moved), print_ducats(v_said)));
     else
       perform post_delivery_end(p_at, v_delivery.id, v_delivery.account_id, v_delivery.millis, v_end);
     end if;
@@ -229,8 +229,8 @@ begin
   end loop;
   if not v_agrees then
     perform open_alert(p_at, 'purse_unexplained', 'version ' || v_reserve.version, format(
-      'The processor citizen''s purse moved by %s millis since %s; our deliveries account for %s.',
-      v_moved, iso(v_reserve.read_at), v_said));
+      'The processor citizen''s purse moved by %s ducats since %s; our deliveries account for %s.',
+      print_ducats(v_moved), iso(v_reserve.read_at), print_ducats(v_said)));
   end if;
   update reserve set purse_millis = p_purse_millis, version = version + 1, read_at = p_at,
       mismatch_began = null, mismatch_since = null, mismatch_moved = null, mismatch_said = null
@@ -315,8 +315,8 @@ declare
 begin
   if v_free < p_floor_millis then
     v_alert := case when open_alert(p_at, 'reserve_low', 'processor', format(
-      'The processor citizen holds %s millis, %s of them promised: %s are free, the floor is %s. Top the purse up.',
-      p_purse_millis, v_promised, v_free, p_floor_millis)) then 'opened' else 'still_open' end;
+      'The processor citizen holds %s ducats, %s of them promised: %s are free, the floor is %s. Top the purse up.',
+      print_ducats(p_purse_millis), print_ducats(v_promised), print_ducats(v_free), print_ducats(p_floor_millis))) then 'opened' else 'still_open' end;
   else
     v_alert := case when close_alert(p_at, 'reserve_low', 'processor') then 'closed' else 'none' end;
   end if;

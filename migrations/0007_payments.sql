@@ -105,8 +105,9 @@ begin
   end if;
   update purchases set status = 'review' where id = p_purchase.id and status <> 'paid';
   perform open_alert(p_at, 'payment_quarantined', v_payment, format(
-    'Payment %s for purchase %s was set aside (%s): %s %s, %s expected. Look at it in Stripe, then refund or settle it.',
-    v_payment, p_purchase.id, p_reason, v_cents, p_fact ->> 'currency', p_purchase.amount_cents));
+    'Payment %s for purchase %s was set aside (%s): %s %s, %s expected. Look at it in Stripe and refund it there.',
+    v_payment, p_purchase.id, replace(p_reason, '_', ' '), print_cents(v_cents), p_fact ->> 'currency',
+    print_cents(p_purchase.amount_cents)));
 end
 $$;
 

@@ -2,18 +2,15 @@ import { replenishmentCheckApi } from "../../lib/api/operations.ts";
 import { db } from "../../lib/db/open.ts";
 import { endpoint } from "../../lib/http/endpoint.ts";
 import { problem } from "../../lib/http/problem.ts";
-import { mail } from "../../lib/mail/open.ts";
-import { mailAlerts } from "../../lib/operations/alerts.ts";
 import { checkReserve } from "../../lib/reserve/check.ts";
 import { venice } from "../../lib/venice/open.ts";
 
 export default endpoint(
   replenishmentCheckApi,
-  { db, venice, mail },
+  { db, venice },
   {
     POST: async ({ app, note }) => {
       const { kind, ...reserve } = await checkReserve(app);
-      await mailAlerts(app);
       note({ reserve: kind });
       if (!("purseMillis" in reserve))
         return problem("unknown_citizen", {

@@ -199,6 +199,8 @@ test("the environment is read in lib/env.ts and nowhere else", () => {
     tokensOf(path).some((token) => token === "process" || token === "node:process" || token === "Netlify"),
   );
   expect(readers).toEqual(["lib/env.ts"]);
+  // The operator's commands set exit codes, so they name the process, and leave its environment alone.
+  expect(sourceFiles("cli").filter((path) => /process\.env/.test(stripComments(path)))).toEqual([]);
 });
 
 test("SQL stands in capabilities and ports, and on no function's or declaration's page", () => {
