@@ -1,7 +1,7 @@
 import tseslint from "typescript-eslint";
 
 export default tseslint.config(
-  { ignores: ["node_modules", "site/dist", ".netlify", ".cascade", "**/*.js"] },
+  { ignores: ["node_modules", "site/dist", ".netlify", ".cascade", "**/*.js", "bench"] },
   ...tseslint.configs.strictTypeChecked,
   {
     languageOptions: { parserOptions: { projectService: true } },

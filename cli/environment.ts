@@ -3,6 +3,7 @@ import { parseEnv, variablesOfProcess, type Env } from "../lib/env.ts";
 
 /** Well-formed and useless: what a command doesn't use may be missing, as the webhook secret is before the endpoint. */
 const notUsed = {
+  URL: "https://not-used.invalid",
   DATABASE_URL: "postgres://not-used/cascade",
   STRIPE_SECRET_KEY: "sk_test_not_used",
   STRIPE_WEBHOOK_SECRET: "whsec_not_used",

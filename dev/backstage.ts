@@ -58,7 +58,7 @@ export async function startBackstage(options: BackstageOptions): Promise<Backsta
   }
 }
 
-function addressesOf({ stripe, airtable, mailbox, postgres }: Stack, siteUrl: string): Address[] {
+function addressesOf({ stripe, airtable, venice, mailbox, postgres }: Stack, siteUrl: string): Address[] {
   return [
     { name: "Site", url: siteUrl, about: "The pages and the functions." },
     ...(stripe
@@ -72,6 +72,15 @@ function addressesOf({ stripe, airtable, mailbox, postgres }: Stack, siteUrl: st
       : []),
     ...(airtable
       ? [{ name: "Venice", url: `${airtable.url}/_control`, about: "Purses, stratagems, the game." }]
+      : []),
+    ...(venice
+      ? [
+          {
+            name: "Venice's API",
+            url: `${venice.url}/_control`,
+            about: "What the game's own answers get wrong.",
+          },
+        ]
       : []),
     ...(mailbox ? [{ name: "Mailbox", url: mailbox.url, about: "Every message that was sent." }] : []),
     ...(postgres

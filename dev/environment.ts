@@ -30,13 +30,21 @@ const services = {
   airtable: {
     chooses: ["AIRTABLE_API_KEY", "AIRTABLE_BASE_ID"],
     needs: ["AIRTABLE_API_KEY", "AIRTABLE_BASE_ID"],
-    standInOnly: ["AIRTABLE_ENDPOINT_URL"],
+    // The game's API acts on the base it stands beside: with a base of one side and an API of the other, they'd be two Venices.
+    standInOnly: ["AIRTABLE_ENDPOINT_URL", "VENICE_API_URL"],
   },
   mailbox: {
     chooses: ["RESEND_API_KEY"],
     needs: ["RESEND_API_KEY", "MAIL_FROM", "OPERATOR_EMAIL"],
     standInOnly: ["MAIL_API_BASE"],
   },
+} as const;
+
+/** Mail has a second way out: with a mail server of yours, what leads to Resend is the stand-in's alone. */
+const mailServer = {
+  chooses: ["SMTP_URL"],
+  needs: ["SMTP_URL", "MAIL_FROM", "OPERATOR_EMAIL"],
+  standInOnly: ["RESEND_API_KEY", "MAIL_API_BASE"],
 } as const;
 
 export type Service = keyof typeof services;
@@ -64,7 +72,8 @@ export function chooseEnvironment(given: Given, defaults: Variables): Environmen
   );
   const standIns = new Set<Service>();
   for (const service of serviceNames) {
-    const { chooses, needs, standInOnly } = services[service];
+    const isMailServer = service === "mailbox" && own("SMTP_URL");
+    const { chooses, needs, standInOnly } = isMailServer ? mailServer : services[service];
     const chosen = [...chooses, ...standInOnly].filter(own);
     if (chosen.length === 0) {
       standIns.add(service);
@@ -76,6 +85,8 @@ export function chooseEnvironment(given: Given, defaults: Variables): Environmen
         `${chosen.join(" and ")} is yours, so ${missing.join(" and ")} must be yours, too.`,
       );
     for (const name of standInOnly) if (!own(name)) variables[name] = "";
+    // The stand-ins have no line for some of these.
+    for (const name of chosen) variables[name] = given[name] ?? "";
   }
   return { variables, standIns };
 }

@@ -16,12 +16,14 @@ import { PROCESSOR } from "../lib/venice/port.ts";
 import { startAirtable, type Airtable } from "./airtable/start.ts";
 import type { Environment, Service, Variables } from "./environment.ts";
 import { guard } from "./guard.ts";
+import { letterPreviews } from "./letter-samples.ts";
 import { startMailbox, type Mailbox } from "./mailbox/start.ts";
 import { assertPortsFree } from "./ports.ts";
 import { startGateway, type Gateway } from "./postgres/gateway.ts";
 import { startPostgres, type PostgresServer } from "./postgres/server.ts";
 import { startStripe, type StripeStandIn } from "./stripe/start.ts";
 import { startUpstash, type Upstash } from "./upstash/start.ts";
+import { startVenice, type VeniceApi } from "./venice/start.ts";
 
 export type StackOptions = {
   readonly environment: Environment;
@@ -38,6 +40,8 @@ export type Stack = {
   readonly upstash: Upstash | undefined;
   readonly stripe: StripeStandIn | undefined;
   readonly airtable: Airtable | undefined;
+  /** The game's HTTP API, over the Airtable stand-in's base. */
+  readonly venice: VeniceApi | undefined;
   readonly mailbox: Mailbox | undefined;
   /** Ends everything; a second call does nothing. */
   close(): Promise<void>;
@@ -48,7 +52,9 @@ export type Stack = {
  * @throws PortBusy with the holder of a port; BadEnvironment; a stand-in's own error. Nothing is left running then.
  */
 export async function startStack({ environment, siteUrl, keepIn }: StackOptions): Promise<Stack> {
-  const { variables, standIns } = environment;
+  const { standIns } = environment;
+  // `netlify dev` gives the functions its own address in the same way.
+  const variables: Variables = { ...environment.variables, URL: siteUrl };
   const env = parseEnv(variables);
   await assertPortsFree(portsOf(environment));
 
@@ -72,6 +78,22 @@ export async function startStack({ environment, siteUrl, keepIn }: StackOptions)
   }
 
   try {
+    const openAirtable = start("airtable", () =>
+      startAirtable({
+        port: portIn(variables["AIRTABLE_ENDPOINT_URL"]),
+        apiKey: env.AIRTABLE_API_KEY,
+        baseId: env.AIRTABLE_BASE_ID,
+        seedProcessor: false,
+        // It leaves room for bursts of ours: a limit that is passed costs everybody thirty seconds.
+        gameRequestsPerSecond: 1,
+      }),
+    );
+    const openVenice = openAirtable.then((base) => {
+      if (base === undefined) return undefined;
+      return start("airtable", () =>
+        startVenice({ airtable: base, port: portIn(variables["VENICE_API_URL"]) }),
+      );
+    });
     const started = await Promise.allSettled([
       start("postgres", () => openPostgres(variables, keepIn)),
       start("upstash", () =>
@@ -80,28 +102,25 @@ export async function startStack({ environment, siteUrl, keepIn }: StackOptions)
       start("stripe", () =>
         startStripe({ port: portIn(variables["STRIPE_API_BASE"]), apiKey: env.STRIPE_SECRET_KEY }),
       ),
-      start("airtable", () =>
-        startAirtable({
-          port: portIn(variables["AIRTABLE_ENDPOINT_URL"]),
-          apiKey: env.AIRTABLE_API_KEY,
-          baseId: env.AIRTABLE_BASE_ID,
-          seedProcessor: false,
-          // It leaves room for bursts of ours: a limit that is passed costs everybody thirty seconds.
-          gameRequestsPerSecond: 1,
-        }),
-      ),
+      openAirtable,
+      openVenice,
       start("mailbox", () =>
-        startMailbox({ port: portIn(variables["MAIL_API_BASE"]), apiKey: variables["RESEND_API_KEY"] ?? "" }),
+        startMailbox({
+          port: portIn(variables["MAIL_API_BASE"]),
+          apiKey: variables["RESEND_API_KEY"] ?? "",
+          previews: () => letterPreviews(siteUrl),
+        }),
       ),
     ]);
     for (const each of started) if (each.status === "rejected") throw each.reason;
-    const [postgres, upstash, stripe, airtable, mailbox] = started.map((each) =>
+    const [postgres, upstash, stripe, airtable, venice, mailbox] = started.map((each) =>
       each.status === "fulfilled" ? each.value : undefined,
     ) as [
       OpenedPostgres | undefined,
       Upstash | undefined,
       StripeStandIn | undefined,
       Airtable | undefined,
+      VeniceApi | undefined,
       Mailbox | undefined,
     ];
 
@@ -111,7 +130,7 @@ export async function startStack({ environment, siteUrl, keepIn }: StackOptions)
       airtable && settleProcessor(env),
     ]);
     if (postgres && keepIn !== undefined) await meetEmptyVendors(postgres.ownerUrl, stripe, airtable);
-    return { variables, postgres, upstash, stripe, airtable, mailbox, close };
+    return { variables, postgres, upstash, stripe, airtable, venice, mailbox, close };
   } catch (error) {
     await close();
     throw error;
@@ -126,6 +145,7 @@ export function portsOf({ variables, standIns }: Environment): Record<string, nu
     ["upstash", "the Upstash stand-in", "UPSTASH_REDIS_REST_URL"],
     ["stripe", "the Stripe stand-in", "STRIPE_API_BASE"],
     ["airtable", "the Airtable stand-in", "AIRTABLE_ENDPOINT_URL"],
+    ["airtable", "Venice's API", "VENICE_API_URL"],
     ["mailbox", "the mailbox", "MAIL_API_BASE"],
   ];
   return Object.fromEntries(

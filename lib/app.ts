@@ -17,6 +17,8 @@ export type Core = {
   readonly newId: NewId;
   readonly log: Log;
   readonly trips: Trips;
+  /** Where the request came from, as the audit log keeps it: JSON of {requestId, network, agent}. */
+  readonly visit: string;
 };
 
 export type Ports = {
@@ -39,9 +41,16 @@ export type Opened<O extends Openers> = Core & {
 };
 
 /** One request's app. @throws BadEnvironment */
-export function openApp<const O extends Openers>(openers: O, clock?: Clock): Opened<O>;
-export function openApp(openers: Openers, clock: Clock = systemClock): object {
-  const core: Core = { env: readEnv(), clock, newId: randomId, log: logToStdout, trips: createTrips() };
+export function openApp<const O extends Openers>(openers: O, visit?: string, clock?: Clock): Opened<O>;
+export function openApp(openers: Openers, visit = "{}", clock: Clock = systemClock): object {
+  const core: Core = {
+    env: readEnv(),
+    clock,
+    newId: randomId,
+    log: logToStdout,
+    trips: createTrips(),
+    visit,
+  };
   const ports = Object.entries(openers).map(([name, open]): [string, unknown] => [name, open(core)]);
   return { ...core, ...Object.fromEntries(ports) };
 }

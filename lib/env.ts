@@ -3,10 +3,16 @@ import * as z from "zod";
 
 const url = z.url({ protocol: /^https?$/, error: "must be an http(s) URL" });
 const postgresUrl = z.url({ protocol: /^postgres(ql)?$/, error: "must be a postgres:// URL" });
+const smtpUrl = z
+  .url({ protocol: /^smtps?$/, hostname: /./, error: "must be an smtp:// or smtps:// URL" })
+  .regex(/^(?:[^%]|%[\da-f]{2})*$/i, "must have each % of its user or password written as %25");
 const secret = z.string().min(1, "must not be empty");
+const signingSecret = z.string().min(32, "must have at least 32 characters");
 
 const schema = z
   .object({
+    URL: url,
+
     DATABASE_URL: postgresUrl,
     MIGRATION_DATABASE_URL: postgresUrl.optional(),
     DATABASE_DRIVER: z.enum(["neon", "pg"]).default("neon"),
@@ -31,9 +37,11 @@ const schema = z
     UPSTASH_REDIS_REST_TOKEN: secret,
     REDIS_TIMEOUT_MS: z.coerce.number().int().positive().default(200),
 
-    JWT_SECRET_KEY: z.string().min(32, "must have at least 32 characters"),
+    JWT_SECRET_KEY: signingSecret,
+    JWT_PREVIOUS_SECRET_KEY: signingSecret.optional(),
 
     RESEND_API_KEY: secret.optional(),
+    SMTP_URL: smtpUrl.optional(),
     MAIL_API_BASE: url.optional(),
     MAIL_FROM: z.string().includes("@").optional(),
     OPERATOR_EMAIL: z.email().optional(),
@@ -45,6 +53,14 @@ const schema = z
   .refine((env) => !env.RESEND_API_KEY || (env.MAIL_FROM && env.OPERATOR_EMAIL), {
     path: ["RESEND_API_KEY"],
     error: "needs MAIL_FROM and OPERATOR_EMAIL beside it",
+  })
+  .refine((env) => !env.SMTP_URL || (env.MAIL_FROM && env.OPERATOR_EMAIL), {
+    path: ["SMTP_URL"],
+    error: "needs MAIL_FROM and OPERATOR_EMAIL beside it",
+  })
+  .refine((env) => !(env.RESEND_API_KEY && env.SMTP_URL), {
+    path: ["SMTP_URL"],
+    error: "must not be set together with RESEND_API_KEY: mail goes one way",
   });
 
 export type Env = z.output<typeof schema>;

@@ -41,7 +41,8 @@ export type Base = {
   show(table: Table, record: StoredRecord, only?: readonly string[]): RecordJson;
 };
 
-export function createBase(now: () => Date): Base {
+/** @param timesTo how exactly the times are shown that Airtable computes. */
+export function createBase(now: () => Date, timesTo: "millisecond" | "second" = "millisecond"): Base {
   const tables = TABLE_NAMES.map((name): Table => ({
     name,
     id: randomId("tbl"),
@@ -49,10 +50,15 @@ export function createBase(now: () => Date): Base {
     records: new Map(),
   }));
 
+  function shown(instant: Date): string {
+    const text = instant.toISOString();
+    return timesTo === "second" ? text.replace(/\.\d{3}Z$/, ".000Z") : text;
+  }
+
   function cell(table: Table, record: StoredRecord, name: string): Cell | undefined {
     const kind = table.fields.get(name)?.kind;
-    if (kind === "createdTime") return record.createdAt.toISOString();
-    if (kind === "lastModifiedTime") return record.modifiedAt.toISOString();
+    if (kind === "createdTime") return shown(record.createdAt);
+    if (kind === "lastModifiedTime") return shown(record.modifiedAt);
     return record.cells.get(name);
   }
 
@@ -110,7 +116,7 @@ export function createBase(now: () => Date): Base {
         const value = cell(table, record, name);
         if (value !== undefined) fields[name] = value;
       }
-      return { id: record.id, createdTime: record.createdAt.toISOString(), fields };
+      return { id: record.id, createdTime: shown(record.createdAt), fields };
     },
   };
 }

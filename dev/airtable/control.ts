@@ -2,6 +2,7 @@
 import type { Context, Hono } from "hono";
 import { z } from "zod";
 import { controlPage } from "./control-page.ts";
+import { rowDefectSchema } from "./game/defects.ts";
 import { gameFaultSchema } from "./game/faults.ts";
 import { Refusal } from "./refusal.ts";
 import { TABLE_NAMES } from "./schema.ts";
@@ -10,6 +11,9 @@ import type { Airtable } from "./start.ts";
 const tableSchema = z.enum(TABLE_NAMES);
 const runSchema = z.strictObject({ stratagemId: z.string().optional() });
 const ducatsSchema = z.strictObject({ ducats: z.number() });
+const strangerSchema = z.strictObject({ citizen: z.string().min(1), ducats: z.number() });
+const scheduleSchema = z.strictObject({ state: z.enum(["alive", "dead"]) });
+const answersSchema = z.strictObject({ when: z.enum(["begun", "done"]) });
 const citizenSchema = z.looseObject({ Username: z.string().min(1) });
 const fieldsSchema = z.record(z.string(), z.unknown());
 
@@ -39,6 +43,7 @@ export function mountControl(app: Hono, airtable: Omit<Airtable, "url" | "port" 
         citizens: airtable.list("CITIZENS"),
         stratagems: airtable.list("STRATAGEMS"),
         gameFaults: airtable.gameFaults.planned(),
+        isScheduleDead: airtable.schedule.isDead(),
       }),
     ),
   );
@@ -54,6 +59,15 @@ export function mountControl(app: Hono, airtable: Omit<Airtable, "url" | "port" 
     return context.body(null, 204);
   });
 
+  app.post("/_control/stratagems/:id/spoil", async (context) => {
+    const { kind } = await read(context, rowDefectSchema);
+    return context.json(airtable.spoil(context.req.param("id"), kind));
+  });
+  app.post("/_control/stranger", async (context) => {
+    const { citizen, ducats } = await read(context, strangerSchema);
+    return context.json((await airtable.strangerSpends(citizen, ducats)) ?? null);
+  });
+
   app.post("/_control/citizens", async (context) =>
     context.json(airtable.addCitizen(await read(context, citizenSchema)), 201),
   );
@@ -67,6 +81,21 @@ export function mountControl(app: Hono, airtable: Omit<Airtable, "url" | "port" 
     return context.json(
       await (stratagemId === undefined ? airtable.runGame() : airtable.runStratagem(stratagemId)),
     );
+  });
+  app.put("/_control/game/schedule", async (context) => {
+    const { state } = await read(context, scheduleSchema);
+    if (state === "dead") airtable.schedule.kill();
+    else airtable.schedule.revive();
+    return context.json({ state });
+  });
+  app.put("/_control/game/answers", async (context) => {
+    const { when } = await read(context, answersSchema);
+    airtable.game.tryCreate.answer(when);
+    return context.json({ when });
+  });
+  app.post("/_control/mend", (context) => {
+    airtable.mend();
+    return context.body(null, 204);
   });
   app.get("/_control/game/faults", (context) => context.json(airtable.gameFaults.planned()));
   app.post("/_control/game/faults", async (context) => {

@@ -7,6 +7,8 @@ export type Limiter = {
   admit(): boolean;
   /** For a caller with a share of its own: how long until it may try, 0 for now. Counts nothing. */
   waitMs(sharePerSecond: number, spent: readonly number[]): number;
+  /** In a penalty: whoever asks now is refused. */
+  isPenalty(): boolean;
   /** The limiter's own clock in milliseconds: the stand-in's, plus what `elapse` added. */
   clockMs(): number;
   /** Lets time pass for the limiter alone, where the stand-in's clock is injected and stands still. */
@@ -45,6 +47,7 @@ export function createLimiter(options: {
       const first = recent[recent.length - sharePerSecond];
       return first === undefined ? 0 : WINDOW_MS - (instant - first);
     },
+    isPenalty: () => clockMs() < penaltyUntil,
     clockMs,
     elapse: (ms) => void (elapsedMs += ms),
     reset() {

@@ -9,11 +9,16 @@ import { createBase } from "./base.ts";
 import type { RecordJson, StoredRecord } from "./base.ts";
 import { mountControl } from "./control.ts";
 import { createAccess } from "./game/access.ts";
-import { PROCESSOR, RESIDENTS } from "./game/citizens.ts";
+import type { Access } from "./game/access.ts";
+import { PROCESSOR, PROCESSOR_USERNAME, RESIDENTS } from "./game/citizens.ts";
+import { fieldsOfDefect } from "./game/defects.ts";
+import type { RowDefect } from "./game/defects.ts";
 import { createGameFaults } from "./game/faults.ts";
 import type { GameFaults } from "./game/faults.ts";
 import { createGame } from "./game/run.ts";
-import type { GameRun } from "./game/run.ts";
+import type { GameRun, Schedule } from "./game/run.ts";
+import { createTryCreate } from "./game/try-create.ts";
+import type { TryCreate, TryCreateAnswer } from "./game/try-create.ts";
 import { createLimiter } from "./limiter.ts";
 import { authenticationRequired, modelNotFound, notFound, RATE_LIMITED, Refusal } from "./refusal.ts";
 import { recordRoutes } from "./routes.ts";
@@ -31,6 +36,8 @@ export type AirtableOptions = {
   readonly penaltyMs?: number;
   /** What the game allows itself of the limit; three fifths unless told. */
   readonly gameRequestsPerSecond?: number;
+  /** How exactly computed times are shown; Airtable's own examples all end in `.000Z`. The millisecond unless told. */
+  readonly timesTo?: "millisecond" | "second";
   /** False: the base begins without the processor citizen. */
   readonly seedProcessor?: boolean;
 };
@@ -44,7 +51,10 @@ export type Airtable = {
   readonly faults: Faults;
   /** What goes wrong inside the game, between its writes. */
   readonly gameFaults: GameFaults;
-  /** The scheduled job, now. */
+  /** What the game's HTTP API (dev/venice) works with: the same base, the same share, the same clock. */
+  readonly game: { readonly asks: Access; readonly tryCreate: TryCreate; readonly now: () => Date };
+  readonly schedule: Schedule;
+  /** The scheduled job, now; a dead schedule takes nothing. */
   runGame(): Promise<GameRun>;
   /** An operator's run of one stratagem, whatever its status and expiry. */
   runStratagem(stratagemId: string): Promise<GameRun>;
@@ -58,6 +68,12 @@ export type Airtable = {
   /** Writes to a row as anyone can. @throws Refusal. */
   forge(table: TableName, recordId: string, fields: Readonly<Record<string, unknown>>): RecordJson;
   remove(table: TableName, recordId: string): void;
+  /** Spoils a stratagem at rest. @returns the row, or the second one of `double`. @throws Refusal 404. */
+  spoil(recordId: string, kind: RowDefect): RecordJson;
+  /** A stranger pays himself from the processor's purse, as anyone can; resolves when it is executed. */
+  strangerSpends(username: string, ducats: number): Promise<TryCreateAnswer | undefined>;
+  /** Ends every switch of the game: its faults, a dead schedule, late answers. Rows and purses stay. */
+  mend(): void;
   /** Ends a penalty and forgets the requests counted so far. */
   resetLimit(): void;
   close(): Promise<void>;
@@ -70,7 +86,7 @@ export async function startAirtable(options: AirtableOptions = {}): Promise<Airt
   const baseId = options.baseId ?? "appVeniceDev00001";
   const requestsPerSecond = options.requestsPerSecond ?? 5;
   const limiter = createLimiter({ requestsPerSecond, penaltyMs: options.penaltyMs ?? 30_000, now });
-  const base = createBase(now);
+  const base = createBase(now, options.timesTo);
   const gameFaults = createGameFaults();
   const access = createAccess({
     base,
@@ -84,6 +100,7 @@ export async function startAirtable(options: AirtableOptions = {}): Promise<Airt
     },
   });
   const game = createGame(access, gameFaults, now);
+  const tryCreate = createTryCreate(access, gameFaults, now);
 
   function find(username: string): StoredRecord | undefined {
     const { records } = base.table("CITIZENS");
@@ -101,6 +118,8 @@ export async function startAirtable(options: AirtableOptions = {}): Promise<Airt
     apiKey,
     faults,
     gameFaults,
+    game: { asks: access.hasty, tryCreate, now },
+    schedule: game.schedule,
     runGame: () => game.run(),
     runStratagem: (stratagemId) => game.runById(stratagemId),
     list(name) {
@@ -130,6 +149,27 @@ export async function startAirtable(options: AirtableOptions = {}): Promise<Airt
     remove(name, recordId) {
       const table = base.table(name);
       table.records.delete(base.record(table, recordId).id);
+    },
+    spoil(recordId, kind) {
+      const table = base.table("STRATAGEMS");
+      const row = base.show(table, base.record(table, recordId));
+      const fields = fieldsOfDefect(kind, row, now());
+      if (kind !== "double") return control.forge("STRATAGEMS", recordId, fields);
+      return base.show(table, base.insert(table, base.prepare(table, fields, false)));
+    },
+    async strangerSpends(username, ducats) {
+      const answer = await tryCreate.create({
+        citizenUsername: PROCESSOR_USERNAME,
+        stratagemType: "transfer_ducats",
+        stratagemDetails: { targetCitizenUsername: username, amount: ducats },
+      });
+      await tryCreate.settled();
+      return answer;
+    },
+    mend() {
+      gameFaults.clear();
+      game.schedule.revive();
+      tryCreate.answer("begun");
     },
     resetLimit: () => {
       limiter.reset();

@@ -1,5 +1,5 @@
 /** Reads an email as Resend does, field by field. */
-import { invalidField, missingField, Refusal, REFUSALS } from "./refusal.ts";
+import { invalidField, invalidFrom, missingField, Refusal, REFUSALS } from "./refusal.ts";
 
 export type Email = {
   readonly from: string;
@@ -35,7 +35,8 @@ function readAddresses(field: string, value: unknown): string[] {
   if (value === undefined || value === null) return [];
   const list: unknown[] = Array.isArray(value) ? value : [value];
   return list.map((each) => {
-    if (typeof each !== "string" || domainOf(each) === undefined) throw invalidField(field, ADDRESS_FORM);
+    if (typeof each !== "string" || domainOf(each) === undefined)
+      throw field === "from" ? invalidFrom(ADDRESS_FORM) : invalidField(field, ADDRESS_FORM);
     return each;
   });
 }
@@ -89,7 +90,7 @@ export function readEmail(body: unknown, verifiedDomains: readonly string[] | un
     if (value === undefined || value === null || value === "") throw missingField(field);
   }
   const [from = "", ...more] = readAddresses("from", body["from"]);
-  if (more.length > 0 || Array.isArray(body["from"])) throw invalidField("from", ADDRESS_FORM);
+  if (more.length > 0 || Array.isArray(body["from"])) throw invalidFrom(ADDRESS_FORM);
   const domain = domainOf(from) ?? "";
   if (verifiedDomains !== undefined && !verifiedDomains.includes(domain.toLowerCase())) {
     throw REFUSALS.unverifiedDomain(domain);

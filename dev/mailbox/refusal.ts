@@ -48,3 +48,6 @@ export const missingField = (field: string) =>
 
 export const invalidField = (field: string, why: string) =>
   new Refusal(422, "validation_error", `Invalid \`${field}\` field. ${why}`);
+
+export const invalidFrom = (why: string) =>
+  new Refusal(422, "invalid_from_address", `Invalid \`from\` field. ${why}`);

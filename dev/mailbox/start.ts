@@ -8,7 +8,7 @@ import { serve } from "../wire/serve.ts";
 import { readEmail } from "./email.ts";
 import type { Email } from "./email.ts";
 import { createIdempotency } from "./idempotency.ts";
-import { mailboxPage } from "./page.ts";
+import { mailboxPage, previewsPage } from "./page.ts";
 import { Refusal, REFUSALS } from "./refusal.ts";
 
 export type MailboxOptions = {
@@ -20,6 +20,15 @@ export type MailboxOptions = {
   readonly requestsPerSecond?: number;
   /** The domains a sender may use; any without them. */
   readonly verifiedDomains?: readonly string[];
+  /** Every letter there is, written from samples: shown at `/previews`. */
+  readonly previews?: () => readonly Preview[];
+};
+
+export type Preview = {
+  readonly name: string;
+  readonly subject: string;
+  readonly text: string;
+  readonly html: string;
 };
 
 export type Message = Email & {
@@ -75,7 +84,9 @@ export async function startMailbox(options: MailboxOptions = {}): Promise<Mailbo
 
   const app = new Hono();
   faults.mount(app);
-  app.get("/", (context) => context.html(mailboxPage(kept)));
+  const { previews } = options;
+  app.get("/", (context) => context.html(mailboxPage(kept, previews !== undefined)));
+  if (previews) app.get("/previews", (context) => context.html(previewsPage(previews())));
   app.get("/_control/messages", (context) => {
     const to = context.req.query("to");
     return context.json(messages(to));

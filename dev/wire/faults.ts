@@ -5,17 +5,18 @@ import { z } from "zod";
 
 const faultSchema = z.strictObject({
   /**
-   * `latency` answers late; `status` refuses before anything is done; `drop_before` cuts the connection before the
-   * work, `drop_after` once the work is done, so that the caller cannot tell; `repeat` does the work twice.
+   * `latency` answers late; `status` refuses before anything is done, `status_after` once the work is done;
+   * `drop_before` cuts the connection before the work, `drop_after` once the work is done, so that the caller cannot
+   * tell; `repeat` does the work twice.
    */
-  kind: z.enum(["latency", "status", "drop_before", "drop_after", "repeat"]),
+  kind: z.enum(["latency", "status", "status_after", "drop_before", "drop_after", "repeat"]),
   /** Only requests with this method. */
   method: z.string().optional(),
   /** Only requests whose path contains this text. */
   path: z.string().optional(),
   /** Only requests whose body contains this text. */
   body: z.string().optional(),
-  /** For `status`: the HTTP status answered. */
+  /** For `status` and `status_after`: the HTTP status answered. */
   status: z.int().min(400).max(599).default(500),
   /** For `latency`: how long the answer is held back. */
   latencyMs: z.int().min(0).max(120_000).default(1_000),
@@ -127,6 +128,7 @@ export function createFaults(refusal: (context: Context, status: number) => Resp
       await repeat(context.req.raw);
     }
     await next();
+    if (fault?.kind === "status_after") context.res = refusal(context, fault.status);
     note(context.res.status);
     if (fault?.kind === "drop_after") cut(context);
     return undefined;

@@ -6,7 +6,10 @@ import { crc32 } from "node:zlib";
 import { isLive, type Env } from "../env.ts";
 import { randomText } from "../ids.ts";
 
-export const SCOPES = ["usage:write", "usage:read"] as const;
+/** What a key may do: `deliveries:write` is for withdrawals by program. */
+export const SCOPES = ["usage:write", "usage:read", "credits:read", "deliveries:write"] as const;
+/** A program that spends needs these, and no more. */
+export const DEFAULT_SCOPES = ["usage:write", "usage:read"] as const;
 
 const pattern = /^(ck_(?:test|live)_[0-9a-z]{32})([0-9a-z]{7})$/;
 

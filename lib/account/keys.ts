@@ -20,7 +20,7 @@ export type ApiKey = {
 type Made = { readonly apiKey: ApiKey; readonly key: string };
 
 export type CreateKeyOutcome =
-  ({ readonly kind: "created" } & Made) | { readonly kind: "limit" | "unknown_account" };
+  ({ readonly kind: "created" } & Made) | { readonly kind: "limit" | "not_verified" | "unauthorised" };
 
 export type KeyWish = {
   readonly name: string;
@@ -28,9 +28,9 @@ export type KeyWish = {
   readonly expiresInDays?: number | undefined;
 };
 
-type Ports = Pick<App, "db" | "env" | "clock" | "newId">;
+type Ports = Pick<App, "db" | "env" | "clock" | "newId" | "visit">;
 
-export async function createKey(app: Ports, accountId: string, wish: KeyWish): Promise<CreateKeyOutcome> {
+export async function createKey(app: Ports, sessionId: string, wish: KeyWish): Promise<CreateKeyOutcome> {
   const { key, hint, hash } = newApiKey(app.env);
   const id = app.newId("key");
   const now = app.clock();
@@ -38,9 +38,9 @@ export async function createKey(app: Ports, accountId: string, wish: KeyWish): P
   const expiresAt = expiresInDays === undefined ? null : later(now, expiresInDays * DAY_MS);
   const limits = JSON.stringify(Object.fromEntries(tiers.map((tier) => [tier.id, tier.apiKeys])));
   const { outcome } = await app.db.one(
-    sql`select create_api_key(${now}::timestamptz, ${id}, ${accountId}, ${name}, ${hint}, ${hash}::bytea,
-      ${scopes}::text[], ${expiresAt}::timestamptz, ${limits}::jsonb) as outcome`,
-    z.object({ outcome: z.enum(["created", "limit", "unknown_account"]) }),
+    sql`select create_api_key(${now}::timestamptz, ${app.visit}::jsonb, ${sessionId}, ${id}, ${name}, ${hint},
+      ${hash}::bytea, ${scopes}::text[], ${expiresAt}::timestamptz, ${limits}::jsonb) as outcome`,
+    z.object({ outcome: z.enum(["created", "limit", "not_verified", "unauthorised"]) }),
   );
   if (outcome !== "created") return { kind: outcome };
   const times = { createdAt: now.toISOString(), expiresAt: expiresAt?.toISOString() ?? null };
@@ -48,8 +48,7 @@ export async function createKey(app: Ports, accountId: string, wish: KeyWish): P
 }
 
 const rerolledColumn = z.discriminatedUnion("kind", [
-  z.object({ kind: z.literal("not_found") }),
-  z.object({ kind: z.literal("ended") }),
+  z.object({ kind: z.enum(["not_found", "ended", "unauthorised"]) }),
   z.object({
     kind: z.literal("rerolled"),
     name: z.string(),
@@ -58,12 +57,13 @@ const rerolledColumn = z.discriminatedUnion("kind", [
   }),
 ]);
 
-export type RerollOutcome = ({ readonly kind: "rerolled" } & Made) | { readonly kind: "not_found" | "ended" };
+export type RerollOutcome =
+  ({ readonly kind: "rerolled" } & Made) | { readonly kind: "not_found" | "ended" | "unauthorised" };
 
 /** A new secret with the key's name, scopes and end; the old one goes on working for `overlapDays`, 0 ends it now. */
 export async function rerollKey(
   app: Ports,
-  accountId: string,
+  sessionId: string,
   keyId: string,
   overlapDays: number,
 ): Promise<RerollOutcome> {
@@ -71,8 +71,8 @@ export async function rerollKey(
   const id = app.newId("key");
   const now = app.clock();
   const { outcome } = await app.db.one(
-    sql`select reroll_api_key(${now}::timestamptz, ${accountId}, ${keyId}, ${id}, ${hint}, ${hash}::bytea,
-      ${later(now, overlapDays * DAY_MS)}::timestamptz) as outcome`,
+    sql`select reroll_api_key(${now}::timestamptz, ${app.visit}::jsonb, ${sessionId}, ${keyId}, ${id}, ${hint},
+      ${hash}::bytea, ${later(now, overlapDays * DAY_MS)}::timestamptz) as outcome`,
     z.object({ outcome: rerolledColumn }),
   );
   if (outcome.kind !== "rerolled") return outcome;
@@ -84,39 +84,39 @@ export async function rerollKey(
   };
 }
 
-const keyRow = z
-  .object({
+const keysColumn = z.array(
+  z.object({
     id: z.string(),
     name: z.string(),
     hint: z.string(),
     scopes: z.array(z.string()),
-    created_at: timeColumn,
-    expires_at: timeColumn.nullable(),
-    revoked_at: timeColumn.nullable(),
-    replaced_by: z.string().nullable(),
-  })
-  .transform(({ created_at, expires_at, revoked_at, replaced_by, ...key }) => ({
-    ...key,
-    createdAt: created_at,
-    expiresAt: expires_at,
-    revokedAt: revoked_at,
-    replacedBy: replaced_by,
-  }));
+    createdAt: timeColumn,
+    expiresAt: timeColumn.nullable(),
+    lastUsedAt: timeColumn.nullable(),
+    revokedAt: timeColumn.nullable(),
+    replacedBy: z.string().nullable(),
+  }),
+);
 
-/** The newest first; the ended ones stay listed. */
-export function listKeys(app: Pick<App, "db">, accountId: string) {
-  return app.db.query(sql`select * from list_api_keys(${accountId})`, keyRow);
+/** The newest first; the ended ones stay listed. Null when the session has ended. */
+export async function listKeys(app: Pick<App, "db" | "clock">, sessionId: string) {
+  const { keys } = await app.db.one(
+    sql`select list_api_keys(${app.clock()}::timestamptz, ${sessionId}) as keys`,
+    z.object({ keys: keysColumn.nullable() }),
+  );
+  return keys;
 }
 
-/** False when the account has no such key. Revoking again changes nothing. */
-export async function revokeKey(
-  app: Pick<App, "db" | "clock">,
-  accountId: string,
-  keyId: string,
-): Promise<boolean> {
-  const { revoked } = await app.db.one(
-    sql`select revoke_api_key(${app.clock()}::timestamptz, ${accountId}, ${keyId}) as revoked`,
-    z.object({ revoked: z.boolean() }),
+/** Revoking again changes nothing. `not_found`: the account has no such key. */
+export async function revokeKey(app: Pick<App, "db" | "clock" | "visit">, sessionId: string, keyId: string) {
+  const { outcome } = await app.db.one(
+    sql`select revoke_api_key(${app.clock()}::timestamptz, ${app.visit}::jsonb, ${sessionId}, ${keyId}) as outcome`,
+    z.object({ outcome: z.enum(["revoked", "not_found", "unauthorised"]) }),
   );
-  return revoked;
+  return outcome;
+}
+
+/** Writes down that a key was used: after the answer, and not more often than each quarter of an hour. */
+export async function touchKey(app: Pick<App, "db" | "clock">, keyHash: Uint8Array): Promise<void> {
+  await app.db.query(sql`select touch_api_key(${app.clock()}::timestamptz, ${keyHash}::bytea)`, z.unknown());
 }

@@ -1,44 +1,68 @@
-/** Checks e-mail and password, with the same work for a known and an unknown e-mail. */
+/** Checks e-mail and password, with the same work for a known and an unknown e-mail, and opens a session. */
 import * as z from "zod";
 import type { App } from "../app.ts";
+import { timeColumn } from "../db/columns.ts";
 import { sql } from "../db/port.ts";
+import { accountColumn, type Account } from "./account.ts";
 import { nobodysHash, verifyPassword } from "./password.ts";
-import { issueSession, type IssuedSession } from "./session.ts";
-import type { Account } from "./sign-up.ts";
+import { newSession, tokensOf, type NewSession, type Tokens } from "./sessions.ts";
+
+export type SignedIn = { readonly kind: "signed_in"; readonly account: Account; readonly tokens: Tokens };
 
 export type SignInOutcome =
-  | { readonly kind: "signed_in"; readonly session: IssuedSession; readonly account: Account }
-  | { readonly kind: "invalid_credentials" };
+  | SignedIn
+  | { readonly kind: "invalid_credentials" }
+  /** Too many wrong passwords: no password is looked at before then. */
+  | { readonly kind: "locked"; readonly until: Date };
 
-const loginRow = z.object({
-  id: z.string(),
-  email: z.string(),
-  citizen: z.string(),
-  password_hash: z.string(),
+type Ports = Pick<App, "db" | "env" | "clock" | "newId" | "visit">;
+
+export type Credentials = {
+  readonly email: string;
+  readonly password: string;
+  /** The device's id when it signed in to this e-mail before. */
+  readonly device: string | null;
+};
+
+const begunRow = z.object({
+  locked_until: timeColumn.nullable(),
+  account_id: z.string().nullable(),
+  password_hash: z.string().nullable(),
 });
 
 /** Count the attempt first (attempts.ts). @throws Unavailable */
-export async function signIn(
-  app: Pick<App, "db" | "env" | "clock">,
-  email: string,
-  password: string,
-): Promise<SignInOutcome> {
-  const [found] = await app.db.query(sql`select * from find_login(${email})`, loginRow);
-  const matches = await verifyPassword(password, found?.password_hash ?? nobodysHash);
-  if (!found || !matches) return { kind: "invalid_credentials" };
-  const session = await issueSession(app.env, found.id, app.clock());
-  return {
-    kind: "signed_in",
-    session,
-    account: { id: found.id, email: found.email, citizen: found.citizen },
-  };
+export async function signIn(app: Ports, { email, password, device }: Credentials): Promise<SignInOutcome> {
+  const now = app.clock();
+  const begun = await app.db.one(
+    sql`select * from begin_sign_in(${now}::timestamptz, ${email}, ${device})`,
+    begunRow,
+  );
+  if (begun.locked_until !== null) return { kind: "locked", until: new Date(begun.locked_until) };
+  const matches = await verifyPassword(password, begun.password_hash ?? nobodysHash);
+  if (begun.account_id === null || !matches) {
+    await app.db.query(
+      sql`select fail_sign_in(${now}::timestamptz, ${app.visit}::jsonb, ${email}, ${device})`,
+      z.unknown(),
+    );
+    return { kind: "invalid_credentials" };
+  }
+  const session = newSession(app);
+  const { account } = await app.db.one(
+    sql`select complete_sign_in(${now}::timestamptz, ${app.visit}::jsonb, ${begun.account_id}, ${begun.password_hash},
+      ${device}, ${session.row}::jsonb) as account`,
+    completedRow,
+  );
+  return account === null ? { kind: "invalid_credentials" } : await signedIn(app, account, session);
 }
 
-/** The account behind a session; null when it is no more. */
-export async function findAccount(app: Pick<App, "db">, accountId: string): Promise<Account | null> {
-  const [found] = await app.db.query(
-    sql`select * from find_account(${accountId})`,
-    loginRow.omit({ password_hash: true }),
-  );
-  return found ?? null;
+/** What every way of signing in ends with: the account, or null when the proof no longer holds. */
+export const completedRow = z.object({ account: accountColumn.nullable() });
+
+export async function signedIn(
+  app: Pick<App, "env" | "clock">,
+  account: Account,
+  session: NewSession,
+): Promise<SignedIn> {
+  const tokens = await tokensOf(app, { sessionId: session.id, accountId: account.id }, session.refreshToken);
+  return { kind: "signed_in", account, tokens };
 }

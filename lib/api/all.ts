@@ -1,11 +1,29 @@
 /** Every function's declaration: what `openapi` serves, and what the architecture test compares with the folder. */
 import type { Declaration } from "../http/declare.ts";
-import { loginApi, logoutApi, meApi, signupApi } from "./account.ts";
+import {
+  citizenApi,
+  citizenProofApi,
+  emailVerificationApi,
+  meApi,
+  passwordApi,
+  passwordResetApi,
+  sessionsApi,
+} from "./account.ts";
 import { apiKeysApi } from "./api-keys.ts";
 import { createCheckoutApi } from "./create-checkout.ts";
 import { creditStatusApi } from "./credit-status.ts";
-import { deliverDucatsApi, healthApi, openapiApi, replenishmentCheckApi } from "./operations.ts";
+import {
+  deliverDucatsApi,
+  forgetExpiredApi,
+  healthApi,
+  openapiApi,
+  replenishmentCheckApi,
+  sendLettersApi,
+} from "./operations.ts";
 import { packsApi } from "./packs.ts";
+import { passkeysApi } from "./passkeys.ts";
+import { loginApi, logoutApi, passkeyLoginApi, refreshApi, signupApi, veniceLoginApi } from "./sign-in.ts";
+import { accountsApi, auditApi, lettersApi } from "./staff.ts";
 import { stripeWebhookApi } from "./stripe-webhook.ts";
 import { usageApi } from "./usage.ts";
 
@@ -13,15 +31,30 @@ export const declarations: readonly Declaration[] = [
   packsApi,
   signupApi,
   loginApi,
+  passkeyLoginApi,
+  veniceLoginApi,
+  refreshApi,
   logoutApi,
   meApi,
+  sessionsApi,
+  passwordApi,
+  passwordResetApi,
+  emailVerificationApi,
+  passkeysApi,
+  citizenApi,
+  citizenProofApi,
   createCheckoutApi,
   stripeWebhookApi,
   creditStatusApi,
   apiKeysApi,
   usageApi,
+  accountsApi,
+  auditApi,
+  lettersApi,
   healthApi,
   openapiApi,
   deliverDucatsApi,
   replenishmentCheckApi,
+  sendLettersApi,
+  forgetExpiredApi,
 ];

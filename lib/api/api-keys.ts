@@ -1,8 +1,9 @@
 /** `api-keys`: keys that programs spend credits with. */
 import * as z from "zod";
-import { SCOPES } from "../account/api-key.ts";
+import { DEFAULT_SCOPES, SCOPES } from "../account/api-key.ts";
 import { declare } from "../http/declare.ts";
-import { textWire, timeWire } from "./wire.ts";
+import { nameField } from "./fields.ts";
+import { timeWire } from "./wire.ts";
 
 const key = {
   id: z.string(),
@@ -21,11 +22,11 @@ export const apiKeysApi = declare({
       summary: "Make a key; it is shown this once",
       auth: "session",
       body: z.strictObject({
-        name: textWire.trim().min(1, "must not be empty").max(80, "must have at most 80 characters"),
+        name: nameField,
         scopes: z
           .array(z.enum(SCOPES))
           .min(1, "must name at least one scope")
-          .default([...SCOPES]),
+          .default([...DEFAULT_SCOPES]),
         expiresInDays: z
           .int("must be a whole number of days")
           .min(1, "must be at least 1")
@@ -33,7 +34,7 @@ export const apiKeysApi = declare({
           .optional(),
       }),
       answers: { 201: z.strictObject({ ...key, key: z.string() }) },
-      problems: ["unauthenticated", "key_limit_reached"],
+      problems: ["unauthenticated", "email_not_verified", "key_limit_reached"],
       whenAway: "Refuses with 503 when the database is away.",
     },
     GET: {
@@ -42,7 +43,12 @@ export const apiKeysApi = declare({
       answers: {
         200: z.strictObject({
           keys: z.array(
-            z.strictObject({ ...key, revokedAt: timeWire.nullable(), replacedBy: z.string().nullable() }),
+            z.strictObject({
+              ...key,
+              lastUsedAt: timeWire.nullable().meta({ description: "To the quarter of an hour." }),
+              revokedAt: timeWire.nullable(),
+              replacedBy: z.string().nullable(),
+            }),
           ),
         }),
       },

@@ -23,7 +23,7 @@ export const creditStatusApi = declare({
   routes: {
     GET: {
       summary: "Balances, the citizen's purse in Venice, the last purchases and deliveries",
-      auth: "session",
+      auth: "session_or_key",
       answers: {
         200: z.strictObject({
           citizen: z.string(),
@@ -67,7 +67,7 @@ export const creditStatusApi = declare({
           ),
         }),
       },
-      problems: ["unauthenticated"],
+      problems: ["unauthenticated", "insufficient_scope"],
       whenAway: "Refuses with 503 when the database is away; shows purseMillis null when Venice or Redis is.",
     },
   },

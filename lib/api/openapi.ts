@@ -86,7 +86,7 @@ function queryParameters(route: Route) {
   return Object.entries<z.core.$ZodType>(route.query.shape).map(([name, schema]) => ({
     name,
     in: "query",
-    required: false,
+    required: !z.safeParse(schema, undefined).success,
     schema: jsonSchema(schema, "input"),
   }));
 }

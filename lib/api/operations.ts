@@ -85,3 +85,29 @@ export const replenishmentCheckApi = declare({
     },
   },
 });
+
+export const sendLettersApi = declare({
+  name: "send-letters",
+  summary: "Mail, each minute",
+  scheduled: true,
+  routes: {
+    POST: {
+      ...ran,
+      summary: "Sends the letters that are due",
+      answers: { 200: z.strictObject({ sent: z.int(), refused: z.int(), postponed: z.int() }) },
+    },
+  },
+});
+
+export const forgetExpiredApi = declare({
+  name: "forget-expired",
+  summary: "What is over goes, each day",
+  scheduled: true,
+  routes: {
+    POST: {
+      ...ran,
+      summary: "Removes links, challenges, counts and sessions that are long over",
+      answers: { 200: z.strictObject({ forgotten: z.int() }) },
+    },
+  },
+});

@@ -21,8 +21,6 @@ export const rateWire = z
   .meta({ description: "Millionths of a US dollar for one ducat." });
 export const timeWire = z.iso.datetime().meta({ description: "ISO 8601, UTC." });
 
-export const accountWire = z.strictObject({ id: z.string(), email: z.string(), citizen: z.string() });
-
 export const problemWire = z.strictObject({
   type: z.string(),
   title: z.string(),

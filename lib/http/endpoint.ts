@@ -2,6 +2,7 @@
 import type { Context } from "@netlify/functions";
 import * as z from "zod";
 import type { Caller } from "../account/caller.ts";
+import { networkOf } from "../account/network.ts";
 import { openApp, type Core, type Opened, type Openers } from "../app.ts";
 import { messageOf } from "../errors.ts";
 import { randomId } from "../ids.ts";
@@ -86,10 +87,10 @@ export function endpoint<const D extends Declaration, const O extends Openers>(
     if (method !== "GET" && isForeign(request, url)) return problem("foreign_origin");
 
     const { route, handler } = found;
-    const app = (visit.app = openApp(openers));
-    const caller = await identify(request, route.auth, app);
-    if (route.auth !== "none" && !caller)
-      return form ? { status: 303, headers: { location: "/sign-in/" } } : problem("unauthenticated");
+    const app = (visit.app = openApp(openers, visitJson(visit)));
+    const { caller, cookies } = await identify(request, route.auth, app, openers.db?.(app));
+    visit.cookies = cookies;
+    if (route.auth !== "none" && !caller) return form ? toSignIn : problem("unauthenticated");
     if (caller?.kind === "session") noted["account"] = caller.accountId;
     const query = route.query?.safeParse(Object.fromEntries(url.searchParams));
     if (query && !query.success) return invalidField(query.error);
@@ -113,13 +114,21 @@ export function endpoint<const D extends Declaration, const O extends Openers>(
       note: (fields: Noted) => void Object.assign(noted, fields),
     });
     // What goes out is what was declared: a mistake of ours is a 500, not a surprise for the client.
-    return "problem" in reply ? reply : encode(route, reply);
+    if (!("problem" in reply)) return encode(route, reply);
+    return form && reply.problem === "unauthenticated" ? toSignIn : reply;
   }
 
   return async (request, context) => {
     const startedAt = performance.now();
     const requestId = randomId("req");
-    const visit: Visit<O> = { request, context, requestId, form: takesForms && isForm(request), noted: {} };
+    const visit: Visit<O> = {
+      request,
+      context,
+      requestId,
+      form: takesForms && isForm(request),
+      noted: {},
+      cookies: [],
+    };
     let reply: AnyReply;
     let fault: unknown;
     try {
@@ -128,7 +137,7 @@ export function endpoint<const D extends Declaration, const O extends Openers>(
       fault = error;
       reply = refusalOf(error);
     }
-    const response = respond(reply, requestId, visit.form);
+    const response = respond(reply, requestId, visit);
     (visit.app?.log ?? logToStdout)("request", {
       function: declaration.name,
       method: request.method,
@@ -144,6 +153,9 @@ export function endpoint<const D extends Declaration, const O extends Openers>(
   };
 }
 
+/** A form whose sender isn't signed in, or no more. */
+const toSignIn: AnyReply = { status: 303, headers: { location: "/sign-in/" } };
+
 type Noted = Record<string, string | number | boolean | null>;
 
 /** One request on its way through; `app` and `noted` fill up for the log line. */
@@ -153,8 +165,18 @@ type Visit<O extends Openers> = {
   readonly requestId: string;
   readonly form: boolean;
   readonly noted: Noted;
+  /** A renewed session's: on every answer, refusals included. */
+  cookies: readonly string[];
   app?: Opened<O>;
 };
+
+const longestAgent = 200;
+
+/** Where a request came from, for the audit log. */
+function visitJson({ request, requestId, context }: Visit<Openers>): string {
+  const agent = request.headers.get("user-agent")?.slice(0, longestAgent) ?? null;
+  return JSON.stringify({ requestId, network: networkOf(context.ip), agent });
+}
 
 function isHandler(value: unknown): value is AnyHandler {
   return typeof value === "function";

@@ -36,6 +36,7 @@ export function refusalByLimits(
   return undefined;
 }
 
-function secondsUntil(at: Date, now: Date): number {
+/** Whole seconds until then, at least one. */
+export function secondsUntil(at: Date, now: Date): number {
   return Math.max(Math.ceil((at.getTime() - now.getTime()) / 1000), 1);
 }

@@ -24,6 +24,22 @@ export const problems = {
     title: "E-mail and password don't match",
     detail: "Check both and try again.",
   },
+  invalid_proof: {
+    status: 401,
+    title: "This doesn't prove who you are",
+    detail:
+      "The signature is not right, or its challenge was used or is over. Ask for a new one and sign that.",
+  },
+  email_not_verified: {
+    status: 403,
+    title: "Your e-mail is not verified yet",
+    detail: "Open the link in the mail we sent you, or have it sent again from your account page.",
+  },
+  wrong_password: {
+    status: 403,
+    title: "That is not your current password",
+    detail: "Check it and try again; if you have forgotten it, have a link mailed to you.",
+  },
   insufficient_scope: {
     status: 403,
     title: "This API key may not do that",
@@ -62,6 +78,41 @@ export const problems = {
     detail:
       "Money came that doesn't match the order. See its status; use a new Idempotency-Key to buy something else.",
   },
+  passkey_taken: {
+    status: 409,
+    title: "This passkey is in use already",
+    detail: "Sign in with it, or make another one.",
+  },
+  passkey_limit_reached: {
+    status: 409,
+    title: "You have as many passkeys as an account can have",
+    detail: "Remove one that you no longer use.",
+  },
+  no_wallet: {
+    status: 409,
+    title: "Venice knows no wallet of your citizen",
+    detail: "Connect a wallet to your citizen in Venice first, then prove him here.",
+  },
+  citizen_taken: {
+    status: 409,
+    title: "Another account has proved this citizen",
+    detail: "Sign in there and unlink him, or go on without proof: ducats are delivered all the same.",
+  },
+  citizen_changed: {
+    status: 409,
+    title: "Your account has another citizen by now",
+    detail: "Ask for a new message and sign that.",
+  },
+  last_admin: {
+    status: 409,
+    title: "This is the last admin",
+    detail: "Make somebody else an admin first.",
+  },
+  letter_queued: {
+    status: 409,
+    title: "This letter is on its way",
+    detail: "Wait until it was sent; then it can be sent again.",
+  },
   key_limit_reached: {
     status: 409,
     title: "Your tier's number of API keys is reached",
@@ -83,6 +134,11 @@ export const problems = {
     status: 415,
     title: "This kind of body is not accepted",
     detail: "Send application/json without content-encoding.",
+  },
+  invalid_link: {
+    status: 422,
+    title: "This link doesn't work",
+    detail: "It was used, is over, or is not complete. Ask for a new one.",
   },
   invalid_field: { status: 422, title: "A field is not valid", detail: "Correct the field and send again." },
   unknown_citizen: {

@@ -42,9 +42,17 @@ const securityHeaders: ReplyHeaders = {
   "x-content-type-options": "nosniff",
 };
 
-/** @param form answers a refusal with a page: the request came from an HTML form. */
-export function respond(reply: AnyReply, requestId: string, form: boolean): Response {
+type To = {
+  /** It came from an HTML form: a refusal is a page. */
+  readonly form: boolean;
+  /** Set on every answer, before the reply's own. */
+  readonly cookies: readonly string[];
+};
+
+export function respond(reply: AnyReply, requestId: string, { form, cookies }: To): Response {
   const headers = new Headers({ ...securityHeaders, ...reply.headers, "x-request-id": requestId });
+  const own = "problem" in reply ? [] : (reply.cookies ?? []);
+  for (const cookie of [...cookies, ...own]) headers.append("set-cookie", cookie);
   if ("problem" in reply) {
     const body = problemBody(reply, requestId);
     const { status } = problems[reply.problem];
@@ -57,7 +65,6 @@ export function respond(reply: AnyReply, requestId: string, form: boolean): Resp
     headers.set("content-type", "application/problem+json");
     return new Response(JSON.stringify(body), { status, headers });
   }
-  for (const cookie of reply.cookies ?? []) headers.append("set-cookie", cookie);
   if (reply.body === undefined) return new Response(null, { status: reply.status, headers });
   if (!headers.has("content-type")) headers.set("content-type", "application/json");
   return new Response(JSON.stringify(reply.body), { status: reply.status, headers });

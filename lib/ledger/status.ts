@@ -1,5 +1,6 @@
 /** Everything a customer sees of their ducats: one statement, and one look at Venice when the purse is old. */
 import * as z from "zod";
+import { callerColumns, type Caller } from "../account/caller.ts";
 import type { App } from "../app.ts";
 import { HOUR_MS, MINUTE_MS } from "../clock.ts";
 import { centsColumn, millisColumn, timeColumn } from "../db/columns.ts";
@@ -52,14 +53,25 @@ const statusColumn = z.object({
   ),
 });
 
-/** Null for an account that is no more. `purseMillis` is null when Venice cannot be read. @throws Unavailable (database) */
-export async function creditStatus(app: Pick<App, "db" | "venice" | "clock" | "log">, accountId: string) {
-  const { status } = await app.db.one(
-    sql`select credit_status(${accountId}) as status`,
-    z.object({ status: statusColumn.nullable() }),
-  );
-  if (!status) return null;
+const answerColumn = z.discriminatedUnion("kind", [
+  z.object({ kind: z.enum(["unauthorised", "forbidden"]) }),
+  z.object({ kind: z.literal("read"), keySeenLongAgo: z.boolean(), status: statusColumn }),
+]);
+
+/** `purseMillis` is null when Venice cannot be read. @throws Unavailable (database) */
+export async function creditStatus(app: Pick<App, "db" | "venice" | "clock" | "log">, caller: Caller) {
   const now = app.clock();
+  const { keyHash, sessionId } = callerColumns(caller);
+  const { answer } = await app.db.one(
+    sql`select credit_status(${now}::timestamptz, ${keyHash}::bytea, ${sessionId}) as answer`,
+    z.object({ answer: answerColumn }),
+  );
+  return answer.kind === "read" ? { ...answer, status: await shown(app, answer.status, now) } : answer;
+}
+
+type Status = z.output<typeof statusColumn>;
+
+async function shown(app: Pick<App, "db" | "venice" | "clock" | "log">, status: Status, now: Date) {
   const { purse, deliveries, ...rest } = status;
   const isFresh = purse && now.getTime() - new Date(purse.readAt).getTime() < purseFreshMs;
   return {
@@ -72,7 +84,7 @@ export async function creditStatus(app: Pick<App, "db" | "venice" | "clock" | "l
   };
 }
 
-type Delivery = z.output<typeof statusColumn>["deliveries"][number];
+type Delivery = Status["deliveries"][number];
 
 function isLate({ status, createdAt }: Delivery, now: Date): boolean {
   const onItsWay = status === "pending" || status === "planned" || status === "active";

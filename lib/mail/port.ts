@@ -1,13 +1,24 @@
 /** Mail, one message at a time. */
 export type Message = {
+  /** One address, without a name. */
   readonly to: string;
   readonly subject: string;
   readonly text: string;
-  /** The same key sends the same message once (24 hours at the provider). */
+  readonly html: string;
+  /** Names the message: at most 256 characters. */
   readonly idempotencyKey: string;
 };
 
+/**
+ * `refused`: this message will never be taken as it is. The reason is the provider's own words, which may name the
+ * address: for the operator's eyes, not for the log.
+ */
+export type SendOutcome = { readonly kind: "sent" } | { readonly kind: "refused"; readonly reason: string };
+
 export type Mail = {
-  /** @throws Unavailable: the message may or may not have been taken; sending again with its key is safe. */
-  send(message: Message): Promise<void>;
+  /**
+   * @throws Unavailable: with effect `unknown` the message may have been taken. Sending again with its key is safe where
+   * the provider knows keys (Resend, 24 hours); over SMTP it may then arrive twice, under one Message-ID.
+   */
+  send(message: Message): Promise<SendOutcome>;
 };

@@ -16,7 +16,7 @@ import { quote, type Order } from "./quote.ts";
 const sessionMs = HOUR_MS;
 
 export type OpenRequest = {
-  readonly accountId: string;
+  readonly sessionId: string;
   readonly order: Order;
   readonly deliverTo: "venice" | "wallet";
   /** The client's: the same for each retry of one order. */
@@ -36,7 +36,7 @@ export type OpenOutcome =
     }
   | { readonly kind: "already_paid" | "processing" | "review"; readonly purchaseId: string }
   | { readonly kind: "reserve_too_low"; readonly freeMillis: Millis }
-  | { readonly kind: "key_reused" | "unknown_account" | "unknown_citizen" };
+  | { readonly kind: "key_reused" | "unauthorised" | "unknown_citizen" };
 
 type Ports = Pick<App, "db" | "stripe" | "venice" | "clock" | "newId" | "env">;
 
@@ -47,7 +47,7 @@ export async function openCheckout(app: Ports, request: OpenRequest): Promise<Op
   const pinned = await openPurchase(app.db, {
     at: now,
     id: app.newId("pur"),
-    accountId: request.accountId,
+    sessionId: request.sessionId,
     idempotencyKey: request.idempotencyKey,
     requestHash: createHash("sha256").update(JSON.stringify(terms)).digest(),
     deliverTo: request.deliverTo,

@@ -29,7 +29,7 @@ const termsColumn = z.object({
 export type PurchaseTerms = z.output<typeof termsColumn>;
 
 const pinColumn = z.discriminatedUnion("kind", [
-  z.object({ kind: z.literal("unknown_account") }),
+  z.object({ kind: z.literal("unauthorised") }),
   z.object({ kind: z.literal("key_reused") }),
   z.object({
     kind: z.literal("pinned"),
@@ -42,7 +42,7 @@ const pinColumn = z.discriminatedUnion("kind", [
 export type PurchaseToPin = {
   readonly at: Date;
   readonly id: string;
-  readonly accountId: string;
+  readonly sessionId: string;
   readonly idempotencyKey: string;
   readonly requestHash: Uint8Array;
   readonly deliverTo: "venice" | "wallet";
@@ -56,7 +56,7 @@ export type PurchaseToPin = {
 export async function openPurchase(db: Database, purchase: PurchaseToPin) {
   const { quote } = purchase;
   const { pinned } = await db.one(
-    sql`select open_purchase(${purchase.at}::timestamptz, ${purchase.id}, ${purchase.accountId},
+    sql`select open_purchase(${purchase.at}::timestamptz, ${purchase.id}, ${purchase.sessionId},
       ${purchase.idempotencyKey}, ${purchase.requestHash}::bytea, ${purchase.deliverTo}, ${quote.pack},
       ${quote.amountCents}::bigint, ${quote.baseMillis}::bigint, ${quote.bonusMillis}::bigint,
       ${quote.microUsdPerDucat}::bigint, ${purchase.livemode}::boolean, ${purchase.origin},

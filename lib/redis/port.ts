@@ -18,4 +18,9 @@ export type Verdict =
 export type Limiter = {
   /** Counts one attempt of `subject`. Counting is not idempotent: ask once per request. */
   take(rule: LimitRule, subject: string): Promise<Verdict>;
+  /**
+   * One after the other within one deadline, up to the first that isn't a yes: what is refused by one count uses up nothing
+   * of the next.
+   */
+  takeInTurn(counts: readonly (readonly [LimitRule, string])[]): Promise<Verdict[]>;
 };

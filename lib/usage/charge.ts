@@ -1,7 +1,7 @@
 /** Charges a batch of usage events: the limiter's yes, then one call to the books. */
 import { createHash } from "node:crypto";
 import * as z from "zod";
-import type { Caller } from "../account/caller.ts";
+import { callerColumns, type Caller } from "../account/caller.ts";
 import type { App } from "../app.ts";
 import { meters } from "../catalog/meters.ts";
 import { explorer, tiers } from "../catalog/tiers.ts";
@@ -34,6 +34,8 @@ export type ChargeOutcome =
       readonly accountId: string;
       readonly results: ChargeResult[];
       readonly walletMillis: Millis;
+      /** The key's last use should be written down again (keys.ts). */
+      readonly keySeenLongAgo: boolean;
     }
   | { readonly kind: "unauthorised" | "forbidden" };
 
@@ -44,6 +46,9 @@ export function countUsageCall(limiter: Limiter, caller: Caller): Promise<Verdic
   return limiter.take(callsByCaller, caller.kind === "key" ? hex(caller.hash) : caller.accountId);
 }
 
+/** A wallet that falls below this is told of by mail, once a day at most. */
+const lowBalanceMillis = millis(10_000n);
+
 const prices = JSON.stringify(Object.fromEntries(tiers.map((tier) => [tier.id, Number(tier.millisPerUnit)])));
 
 const chargedColumn = z.discriminatedUnion("kind", [
@@ -53,6 +58,7 @@ const chargedColumn = z.discriminatedUnion("kind", [
     kind: z.literal("judged"),
     accountId: z.string(),
     walletMillis: millisColumn,
+    keySeenLongAgo: z.boolean(),
     results: z.array(
       z.object({
         id: z.string(),
@@ -76,10 +82,10 @@ export async function chargeUsage(
   const now = app.clock();
   const judged = events.map((event) => ({ event, reason: rejection(event, now) }));
   const offered = judged.flatMap(({ event, reason }) => (reason === null ? [wireEvent(event, now)] : []));
+  const { keyHash, sessionId } = callerColumns(caller);
   const { charged } = await app.db.one(
-    sql`select charge_usage(${now}::timestamptz, ${caller.kind === "key" ? caller.hash : null}::bytea,
-      ${caller.kind === "session" ? caller.accountId : null}, ${prices}::jsonb, ${JSON.stringify(offered)}::jsonb)
-      as charged`,
+    sql`select charge_usage(${now}::timestamptz, ${keyHash}::bytea, ${sessionId}, ${prices}::jsonb,
+      ${lowBalanceMillis}::bigint, ${JSON.stringify(offered)}::jsonb) as charged`,
     z.object({ charged: chargedColumn }),
   );
   if (charged.kind !== "judged") return charged;
@@ -90,7 +96,8 @@ export async function chargeUsage(
     if (value?.id !== event.id) throw new Error("the books answered other events than were sent");
     return value;
   });
-  return { kind: "judged", accountId: charged.accountId, results, walletMillis: charged.walletMillis };
+  const { accountId, walletMillis, keySeenLongAgo } = charged;
+  return { kind: "judged", accountId, results, walletMillis, keySeenLongAgo };
 }
 
 /** Far above any honest single event; keeps every product inside what the books can hold. */

@@ -1,6 +1,6 @@
 /** What an account has used, by UTC day and meter. */
 import * as z from "zod";
-import type { Caller } from "../account/caller.ts";
+import { callerColumns, type Caller } from "../account/caller.ts";
 import type { App } from "../app.ts";
 import { DAY_MS, later } from "../clock.ts";
 import { millisColumn } from "../db/columns.ts";
@@ -11,6 +11,7 @@ const reportColumn = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("forbidden") }),
   z.object({
     kind: z.literal("reported"),
+    keySeenLongAgo: z.boolean(),
     days: z.array(
       z.object({
         day: z.iso.date(),
@@ -33,9 +34,9 @@ export async function reportUsage(app: Pick<App, "db" | "clock">, caller: Caller
     later(new Date(to), -30 * DAY_MS)
       .toISOString()
       .slice(0, 10);
+  const { keyHash, sessionId } = callerColumns(caller);
   const { report } = await app.db.one(
-    sql`select report_usage(${app.clock()}::timestamptz, ${caller.kind === "key" ? caller.hash : null}::bytea,
-      ${caller.kind === "session" ? caller.accountId : null}, ${from}::date, ${to}::date) as report`,
+    sql`select report_usage(${app.clock()}::timestamptz, ${keyHash}::bytea, ${sessionId}, ${from}::date, ${to}::date) as report`,
     z.object({ report: reportColumn }),
   );
   return report;

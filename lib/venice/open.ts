@@ -79,6 +79,11 @@ export function venice(core: Core): Venice {
       }
       return purses;
     },
+    async walletOf(username) {
+      const found = await read("CITIZENS", [`{Username}=${formulaText(username)}`], ["Username", "Wallet"]);
+      const wallet = found.find((record) => record.get("Username") === username)?.get("Wallet");
+      return typeof wallet === "string" && wallet !== "" ? wallet.trim() : null;
+    },
     async findRows(query) {
       const matches =
         "recordIds" in query

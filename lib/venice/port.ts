@@ -39,6 +39,8 @@ export type RowQuery =
 export type Venice = {
   /** Purses by username; a citizen who doesn't exist, or whose purse isn't a number, is left out. */
   purses(usernames: readonly string[]): Promise<ReadonlyMap<string, Millis>>;
+  /** The address of the citizen's wallet; null without one, or without such a citizen. */
+  walletOf(username: string): Promise<string | null>;
   findRows(query: RowQuery): Promise<readonly SeenRow[]>;
   /** Creates inert rows (`planned`: the game takes only `active`). Not idempotent: look first. */
   planRows(rows: readonly PaymentRow[]): Promise<readonly SeenRow[]>;

@@ -9,19 +9,24 @@ export default endpoint(
   { db },
   {
     POST: async ({ app, caller, body }) => {
-      const created = await createKey(app, caller.accountId, body);
+      const created = await createKey(app, caller.sessionId, body);
       switch (created.kind) {
         case "created":
           return { status: 201, body: { ...created.apiKey, key: created.key } };
         case "limit":
           return problem("key_limit_reached");
-        case "unknown_account":
+        case "not_verified":
+          return problem("email_not_verified");
+        case "unauthorised":
           return problem("unauthenticated");
       }
     },
-    GET: async ({ app, caller }) => ({ status: 200, body: { keys: await listKeys(app, caller.accountId) } }),
+    GET: async ({ app, caller }) => {
+      const keys = await listKeys(app, caller.sessionId);
+      return keys ? { status: 200, body: { keys } } : problem("unauthenticated");
+    },
     "POST /{id}": async ({ app, caller, id, body }) => {
-      const rerolled = await rerollKey(app, caller.accountId, id, body.overlapDays);
+      const rerolled = await rerollKey(app, caller.sessionId, id, body.overlapDays);
       switch (rerolled.kind) {
         case "rerolled":
           return { status: 201, body: { ...rerolled.apiKey, key: rerolled.key } };
@@ -29,9 +34,19 @@ export default endpoint(
           return problem("not_found");
         case "ended":
           return problem("key_ended");
+        case "unauthorised":
+          return problem("unauthenticated");
       }
     },
-    "DELETE /{id}": async ({ app, caller, id }) =>
-      (await revokeKey(app, caller.accountId, id)) ? { status: 204 } : problem("not_found"),
+    "DELETE /{id}": async ({ app, caller, id }) => {
+      switch (await revokeKey(app, caller.sessionId, id)) {
+        case "revoked":
+          return { status: 204 };
+        case "not_found":
+          return problem("not_found");
+        case "unauthorised":
+          return problem("unauthenticated");
+      }
+    },
   },
 );

@@ -21,7 +21,7 @@ export default endpoint(
       const refusal = refusalByLimits([await countCheckout(app.limiter, caller.accountId)], app.clock());
       if (refusal) return refusal;
       const outcome = await openCheckout(app, {
-        accountId: caller.accountId,
+        sessionId: caller.sessionId,
         ...body,
         idempotencyKey,
         origin,
@@ -56,7 +56,7 @@ export default endpoint(
           });
         case "key_reused":
           return problem("idempotency_key_reused");
-        case "unknown_account":
+        case "unauthorised":
           return problem("unauthenticated");
       }
     },

@@ -1,3 +1,4 @@
+import { touchKey } from "../../lib/account/keys.ts";
 import { creditStatusApi } from "../../lib/api/credit-status.ts";
 import { db } from "../../lib/db/open.ts";
 import { endpoint } from "../../lib/http/endpoint.ts";
@@ -9,9 +10,17 @@ export default endpoint(
   creditStatusApi,
   { db, venice },
   {
-    GET: async ({ app, caller }) => {
-      const status = await creditStatus(app, caller.accountId);
-      return status ? { status: 200, body: status } : problem("unauthenticated");
+    GET: async ({ app, caller, afterwards }) => {
+      const answer = await creditStatus(app, caller);
+      switch (answer.kind) {
+        case "read":
+          if (caller.kind === "key" && answer.keySeenLongAgo) afterwards(touchKey(app, caller.hash));
+          return { status: 200, body: answer.status };
+        case "unauthorised":
+          return problem("unauthenticated");
+        case "forbidden":
+          return problem("insufficient_scope");
+      }
     },
   },
 );

@@ -1,4 +1,4 @@
-import { findAccount } from "../../lib/account/sign-in.ts";
+import { findAccount } from "../../lib/account/account.ts";
 import { meApi } from "../../lib/api/account.ts";
 import { db } from "../../lib/db/open.ts";
 import { endpoint } from "../../lib/http/endpoint.ts";
@@ -9,7 +9,7 @@ export default endpoint(
   { db },
   {
     GET: async ({ app, caller }) => {
-      const account = await findAccount(app, caller.accountId);
+      const account = await findAccount(app, caller.sessionId);
       return account ? { status: 200, body: { account } } : problem("unauthenticated");
     },
   },

@@ -1,3 +1,4 @@
+import { touchKey } from "../../lib/account/keys.ts";
 import { usageApi } from "../../lib/api/usage.ts";
 import { db } from "../../lib/db/open.ts";
 import { endpoint } from "../../lib/http/endpoint.ts";
@@ -11,7 +12,7 @@ export default endpoint(
   usageApi,
   { db, limiter },
   {
-    POST: async ({ app, caller, body, note }) => {
+    POST: async ({ app, caller, body, note, afterwards }) => {
       // Its yes comes first: a charge must not commit while the limiter refuses.
       const verdict = await countUsageCall(app.limiter, caller);
       const refusal = refusalByLimits([verdict], app.clock());
@@ -24,13 +25,14 @@ export default endpoint(
         case "forbidden":
           return problem("insufficient_scope", { headers });
         case "judged": {
-          const { accountId, results, walletMillis } = charged;
+          const { accountId, results, walletMillis, keySeenLongAgo } = charged;
+          if (caller.kind === "key" && keySeenLongAgo) afterwards(touchKey(app, caller.hash));
           note({ account: accountId, events: results.length });
           return { status: 200, headers, body: { results, walletMillis } };
         }
       }
     },
-    GET: async ({ app, caller, query }) => {
+    GET: async ({ app, caller, query, afterwards }) => {
       const report = await reportUsage(app, caller, query);
       switch (report.kind) {
         case "unauthorised":
@@ -38,6 +40,7 @@ export default endpoint(
         case "forbidden":
           return problem("insufficient_scope");
         case "reported":
+          if (caller.kind === "key" && report.keySeenLongAgo) afterwards(touchKey(app, caller.hash));
           return { status: 200, body: { days: report.days } };
       }
     },

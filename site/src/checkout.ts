@@ -1,5 +1,6 @@
 /** Places one order at a time and says beside the form what became of it. */
-import { openCheckout, type Answer, type Order } from "./api.ts";
+import { openCheckout, type Order } from "./api.ts";
+import type { Answer } from "./call.ts";
 import { make } from "./dom.ts";
 import { printDucats } from "./money.ts";
 import { forget, keyed, remember, remembered, type OrderInHand } from "./order.ts";

@@ -3,15 +3,21 @@
 const dateTime = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
 const dateOnly = new Intl.DateTimeFormat(undefined, { dateStyle: "medium" });
 const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "short" });
+const formats = { time: dateTime, day: dateOnly, clock } as const;
 
-export function timeElement(iso: string, style: "time" | "day" = "time"): HTMLTimeElement {
+export function timeElement(iso: string, style: keyof typeof formats = "time"): HTMLTimeElement {
   const element = document.createElement("time");
   element.dateTime = iso;
   const date = new Date(iso);
   const known = !Number.isNaN(date.getTime());
-  element.textContent = known ? (style === "day" ? dateOnly : dateTime).format(date) : iso;
+  element.textContent = known ? formats[style].format(date) : iso;
   if (known && style === "day") element.title = dateTime.format(date);
   return element;
+}
+
+/** For what may not have happened yet. */
+export function lastUsed(iso: string | null, style: keyof typeof formats = "day"): Node {
+  return iso === null ? document.createTextNode("Never") : timeElement(iso, style);
 }
 
 /** "at 14:32, in 3 minutes", for the seconds of a Retry-After. */

@@ -1,5 +1,5 @@
-/** Shows a refusal where it belongs: at the field, or below the form; focus goes there. */
-import { find } from "./dom.ts";
+/** Fields of a form: made, read, and told what is wrong where it belongs; focus goes there. */
+import { find, make } from "./dom.ts";
 
 export function clearErrors(form: HTMLFormElement): void {
   for (const message of form.querySelectorAll(".error")) message.textContent = "";
@@ -18,7 +18,7 @@ export function showError(
     input.setAttribute("aria-invalid", "true");
     input.focus();
   } else {
-    find("#form-error", HTMLElement, form).replaceChildren(...words);
+    find(".form-error", HTMLElement, form).replaceChildren(...words);
   }
 }
 
@@ -41,4 +41,25 @@ export function onSubmit(form: HTMLFormElement, act: () => Promise<void>): void 
 export function valueOf(form: HTMLFormElement, name: string): string {
   const input = form.elements.namedItem(name);
   return input instanceof HTMLInputElement ? input.value : "";
+}
+
+type NewField = {
+  readonly name: string;
+  readonly label: string;
+  readonly hint?: string;
+  readonly attributes?: Readonly<Record<string, string>>;
+};
+
+/** A field as the pages write theirs: label, input, hint, room for what is wrong. */
+export function makeField({ name, label, hint, attributes = {} }: NewField): HTMLElement {
+  const described = [...(hint === undefined ? [] : [`${name}-hint`]), `${name}-error`].join(" ");
+  const field = make(
+    "div",
+    { class: "field" },
+    make("label", { for: name }, label),
+    make("input", { id: name, name, autocomplete: "off", "aria-describedby": described, ...attributes }),
+  );
+  if (hint !== undefined) field.append(make("p", { class: "hint", id: `${name}-hint` }, hint));
+  field.append(make("p", { class: "error", id: `${name}-error` }));
+  return field;
 }

@@ -8,6 +8,11 @@ export const text: Guard<string> = (value): value is string => typeof value === 
 /** Millis, cents and rates come as integers that a number holds exactly. */
 export const integer: Guard<number> = (value): value is number => Number.isSafeInteger(value);
 
+export const boolean: Guard<boolean> = (value): value is boolean => typeof value === "boolean";
+
+/** Whatever it is: its reader looks for himself. */
+export const unknown: Guard<unknown> = (value): value is unknown => value !== undefined;
+
 export function oneOf<const T extends string>(...known: readonly T[]): Guard<T> {
   return (value): value is T => known.some((each) => each === value);
 }

@@ -1,5 +1,5 @@
 /** What a refusal means for the person in front of the page, in a sentence or two. */
-import type { Refused, Silent } from "./api.ts";
+import type { Refused, Silent } from "./call.ts";
 import { waitWords } from "./dates.ts";
 
 export function refusalWords(answer: Refused | Silent, now: Date): string {
@@ -23,12 +23,28 @@ export function refusalWords(answer: Refused | Silent, now: Date): string {
       return "You have already paid for this order.";
     case "key_limit_reached":
       return "You have as many keys as your account may have. Revoke one that you no longer use.";
+    case "email_not_verified":
+      return "Your e-mail is not verified yet. Open the link that we mailed you, or have it sent again.";
+    case "wrong_password":
+      return "That is not your current password. Check it and try again.";
+    case "invalid_proof":
+      return "This doesn’t prove it: the signature is not right, or it came too late. Ask for a new message and sign that.";
+    case "no_wallet":
+      return "Venice knows no wallet of your citizen. Connect one to him in Venice first, then prove him here.";
+    case "citizen_taken":
+      return "Another account has proved this citizen. Sign in there and unlink him, or go on without proof: ducats are delivered all the same.";
+    case "invalid_link":
+      return "This link doesn’t work: it was used, is over, or is not complete. Ask for a new one.";
+    case "key_ended":
+      return "This key has ended already. Make a new one.";
+    case "not_found":
+      return "It is not there any more. Load this page again to see what is.";
     case "unauthenticated":
       return "Your session has ended. Sign in again.";
     case "payments_unavailable":
       return "Our payment provider cannot be reached right now. Nothing was charged; try again in a moment.";
     case "venice_unavailable":
-      return "Venice cannot be reached right now. Nothing was charged; try again in a minute.";
+      return "Venice cannot be reached right now. Nothing was done or charged; try again in a minute.";
     case "limiter_unavailable":
       return "We cannot take requests right now. Nothing was done or charged; try again in a few seconds.";
     case "database_unavailable":

@@ -1,5 +1,6 @@
 /** Who is signed in, asked once a page, and shown in the header. */
-import { readAccount } from "./api.ts";
+import { readAccount } from "./account-api.ts";
+import type { Answer } from "./call.ts";
 import { find } from "./dom.ts";
 import type { Account } from "./wire.ts";
 
@@ -8,17 +9,22 @@ export type Who =
   | { readonly kind: "signed_out" }
   | { readonly kind: "unknown" };
 
-async function ask(): Promise<Who> {
-  const answer = await readAccount();
-  if (answer.kind === "ok") return { kind: "signed_in", account: answer.body.account };
-  return answer.kind === "refused" && answer.status === 401 ? { kind: "signed_out" } : { kind: "unknown" };
+type Me = Answer<{ readonly account: Account }>;
+
+let asked: Promise<Me> | undefined;
+
+/** The first answer is everybody's; what could not be read is asked for again. */
+export async function readMe(): Promise<Me> {
+  asked ??= readAccount();
+  const answer = await asked;
+  if (answer.kind !== "ok") asked = undefined;
+  return answer;
 }
 
-let asked: Promise<Who> | undefined;
-
-export function whoIsThis(): Promise<Who> {
-  asked ??= ask();
-  return asked;
+export async function whoIsThis(): Promise<Who> {
+  const answer = await readMe();
+  if (answer.kind === "ok") return { kind: "signed_in", account: answer.body.account };
+  return answer.kind === "refused" && answer.status === 401 ? { kind: "signed_out" } : { kind: "unknown" };
 }
 
 /** The header keeps the room for it, so nothing moves when the answer comes. */

@@ -14,13 +14,15 @@ export function table(
   for (const { name, kind } of columns)
     head.append(make("th", { role: "columnheader", scope: "col", class: kind ?? "" }, name));
   const body = make("tbody", { role: "rowgroup" });
-  for (const cells of rows) {
-    const row = make("tr", { role: "row" });
-    columns.forEach(({ name, kind }, index) => {
-      row.append(make("td", { role: "cell", class: kind ?? "", "data-label": name }, cells[index] ?? ""));
-    });
-    body.append(row);
-  }
+  body.append(...rows.map((cells) => tableRow(columns, cells)));
   element.append(make("thead", { role: "rowgroup" }, head), body);
   return element;
+}
+
+export function tableRow(columns: readonly Column[], cells: readonly Cell[]): HTMLTableRowElement {
+  const row = make("tr", { role: "row" });
+  columns.forEach(({ name, kind }, index) => {
+    row.append(make("td", { role: "cell", class: kind ?? "", "data-label": name }, cells[index] ?? ""));
+  });
+  return row;
 }

@@ -1,5 +1,21 @@
 /** The shapes of the API's answers, as far as these pages read them. */
-import { integer, list, nullable, oneOf, optional, record, text, type Guarded } from "./guards.ts";
+import type {
+  PublicKeyCredentialCreationOptionsJSON,
+  PublicKeyCredentialRequestOptionsJSON,
+} from "@simplewebauthn/browser";
+import {
+  boolean,
+  integer,
+  list,
+  nullable,
+  oneOf,
+  optional,
+  record,
+  text,
+  unknown,
+  type Guard,
+  type Guarded,
+} from "./guards.ts";
 
 export const problemShape = record({
   title: text,
@@ -10,7 +26,13 @@ export const problemShape = record({
 });
 export type Problem = Guarded<typeof problemShape>;
 
-const account = record({ id: text, email: text, citizen: text });
+const account = record({
+  id: text,
+  email: text,
+  emailVerified: boolean,
+  citizen: text,
+  citizenProved: boolean,
+});
 export const accountShape = record({ account });
 export type Account = Guarded<typeof account>;
 
@@ -84,8 +106,67 @@ const key = {
   createdAt: text,
   expiresAt: nullable(text),
 };
-const listedKey = record({ ...key, revokedAt: nullable(text) });
+const listedKey = record({
+  ...key,
+  lastUsedAt: nullable(text),
+  revokedAt: nullable(text),
+  replacedBy: nullable(text),
+});
 export type ApiKey = Guarded<typeof listedKey>;
 
 export const keysShape = record({ keys: list(listedKey) });
 export const newKeyShape = record({ ...key, key: text });
+export type MadeKey = Guarded<typeof newKeyShape>;
+
+export const challengeShape = record({ challenge: text, message: text, expiresAt: text });
+export type Challenge = Guarded<typeof challengeShape>;
+
+/** As far as the browser could stumble over them; what they ask for is between it and the server. */
+const requestOptions = record({ challenge: text });
+const creationOptions = record({
+  challenge: text,
+  rp: record({ name: text }),
+  user: record({ id: text, name: text, displayName: text }),
+  pubKeyCredParams: list(record({ alg: integer })),
+});
+const isRequest: Guard<PublicKeyCredentialRequestOptionsJSON> = (
+  value,
+): value is PublicKeyCredentialRequestOptionsJSON => requestOptions(value);
+const isCreation: Guard<PublicKeyCredentialCreationOptionsJSON> = (
+  value,
+): value is PublicKeyCredentialCreationOptionsJSON => creationOptions(value);
+export const passkeyRequestShape = record({ challenge: text, options: isRequest });
+export const passkeyCreationShape = record({ challenge: text, options: isCreation });
+
+const passkey = record({
+  id: text,
+  name: text,
+  synced: boolean,
+  createdAt: text,
+  lastUsedAt: nullable(text),
+});
+export type Passkey = Guarded<typeof passkey>;
+export const passkeysShape = record({ passkeys: list(passkey) });
+
+const session = record({
+  id: text,
+  current: boolean,
+  method: oneOf("password", "passkey", "venice"),
+  network: nullable(text),
+  agent: nullable(text),
+  refreshedAt: text,
+});
+export type Session = Guarded<typeof session>;
+export const sessionsShape = record({ sessions: list(session) });
+
+const entry = record({
+  id: integer,
+  at: text,
+  actor: text,
+  act: text,
+  detail: unknown,
+  network: nullable(text),
+  agent: nullable(text),
+});
+export type Entry = Guarded<typeof entry>;
+export const auditShape = record({ entries: list(entry) });

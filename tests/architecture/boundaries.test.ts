@@ -10,6 +10,7 @@ const capabilities = [
   "catalog",
   "delivery",
   "ledger",
+  "letters",
   "operations",
   "purchase",
   "rate",
@@ -22,8 +23,13 @@ const small = ["clock", "env", "errors", "ids", "log", "money", "trips"].map((na
 
 /** Each port's opener takes a request's core and dials nothing. */
 const openers = ports.map((port) => `lib/${port}/open.ts`);
-/** Shapes everywhere, and the sessions' signatures, which ask no service. */
-const always = ["zod", "jose"];
+/** Shapes everywhere, and signatures, which ask no service. */
+const signatures: Readonly<Record<string, readonly string[]>> = {
+  jose: ["lib/account/access-token.ts"],
+  "@simplewebauthn/server": ["lib/account/passkeys.ts", "lib/account/passkey-sign-in.ts"],
+  "@scure/base": ["lib/account/wallet.ts"],
+};
+const always = ["zod", ...Object.keys(signatures)];
 const upstash = ["@upstash/redis", "@upstash/ratelimit"];
 const vendorsBehind: Record<string, string[]> = {
   db: ["@neondatabase/serverless", "pg"],
@@ -31,7 +37,7 @@ const vendorsBehind: Record<string, string[]> = {
   // Venice's pace is kept in Redis.
   venice: ["airtable", ...upstash],
   redis: upstash,
-  mail: [],
+  mail: ["nodemailer"],
 };
 
 const within = (path: string, folders: readonly string[]): boolean =>
@@ -81,9 +87,9 @@ test("functions don't import one another", () => {
   expect(offences(sourceFiles("netlify/functions"), ({ to }) => !to.startsWith("netlify/"))).toEqual([]);
 });
 
-test("capabilities import no vendor's package: zod everywhere, jose for sessions only", () => {
+test("capabilities import no vendor's package: zod everywhere, each kind of signature where it is checked", () => {
   const allowed = ({ from, to, kind }: Import) =>
-    kind !== "package" || to === "zod" || (to === "jose" && from === "lib/account/session.ts");
+    kind !== "package" || to === "zod" || (signatures[to] ?? []).includes(from);
   expect(offences(filesOf(capabilities), allowed)).toEqual([]);
 });
 
@@ -129,6 +135,7 @@ test("each vendor's package is used in its port only", () => {
     "@upstash/ratelimit": "redis",
     "@neondatabase/serverless": "db",
     pg: "db",
+    nodemailer: "mail",
   };
   const allowed = ({ from, to }: Import) => {
     const port = vendors[to];

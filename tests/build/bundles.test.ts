@@ -38,6 +38,8 @@ test("exactly the scheduled functions have a schedule", () => {
   expect(Object.fromEntries(scheduled)).toEqual({
     "deliver-ducats": "* * * * *",
     "replenishment-check": "0 * * * *",
+    "send-letters": "* * * * *",
+    "forget-expired": "20 4 * * *",
   });
   expect(Object.keys(Object.fromEntries(scheduled)).sort()).toEqual(
     declarations
@@ -47,15 +49,20 @@ test("exactly the scheduled functions have a schedule", () => {
   );
 });
 
-const vendors = ["stripe", "airtable", "@upstash/ratelimit", "@neondatabase/serverless"];
+const vendors = [
+  ...["stripe", "airtable", "@upstash/ratelimit", "@neondatabase/serverless"],
+  ...["nodemailer", "@simplewebauthn/server"],
+];
 
 test.each([
   ["packs", []],
   ["openapi", []],
-  ["logout", []],
+  ["logout", ["@neondatabase/serverless"]],
   ["me", ["@neondatabase/serverless"]],
   ["usage", ["@neondatabase/serverless", "@upstash/ratelimit"]],
   ["login", ["@neondatabase/serverless", "@upstash/ratelimit"]],
+  ["send-letters", ["@neondatabase/serverless", "nodemailer"]],
+  ["passkey-login", ["@neondatabase/serverless", "@simplewebauthn/server", "@upstash/ratelimit"]],
   ["credit-status", ["@neondatabase/serverless", "@upstash/ratelimit", "airtable"]],
   ["stripe-webhook", ["@neondatabase/serverless", "@upstash/ratelimit", "airtable", "stripe"]],
 ])("%s carries the SDKs that it calls and no other: %s", async (name, expected) => {

@@ -72,7 +72,7 @@ describe.each(adapters)("%s", (_, open) => {
 
   test("a refusal carries its SQLSTATE and constraint", async () => {
     const refused = await asApp()
-      .query(sql`select sign_up(now(), 'not an id', 'a@example.com', 'h', 'c')`, z.unknown())
+      .query(sql`select sign_up(now(), '{}', 'not an id', 'a@example.com', 'h', 'c', '{}')`, z.unknown())
       .catch((error: unknown) => error);
     expect(refused).toBeInstanceOf(DatabaseRefusal);
     expect(refused).toMatchObject({ code: "23514", constraint: "accounts_id_check" });

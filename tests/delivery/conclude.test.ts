@@ -1,6 +1,6 @@
 /** What a row says is evidence; what the processor's purse did decides. */
 import { expect, test } from "vitest";
-import { mailAlerts } from "../../lib/operations/alerts.ts";
+import { sendLetters } from "../../lib/letters/send.ts";
 import {
   advance,
   asExecuted,
@@ -186,8 +186,7 @@ test("replenishment-check alerts once below the floor, counts what is promised, 
   expect(first.body.promisedMillis).toBeGreaterThanOrEqual(5_750_000);
   expect((await check()).body.alert).toBe("still_open");
   expect((await check()).body.alert).toBe("still_open");
-  // The minute's delivery run mails what is open: two runs, one message.
-  for (let mailing = 0; mailing < 2; mailing += 1) await mailAlerts(appAt(clock));
+  for (let mailing = 0; mailing < 2; mailing += 1) await sendLetters(appAt({ now: new Date() }));
   const mails = world.mailbox.messages().filter(({ subject }) => subject.includes("reserve low"));
   expect(mails).toHaveLength(1);
   expect(mails[0]?.text).toMatch(/holds 102000 ducats/);

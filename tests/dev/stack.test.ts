@@ -25,6 +25,8 @@ import { sql } from "../../lib/db/port.ts";
 import { parseEnv } from "../../lib/env.ts";
 
 const { devVariables, schedules } = readProject();
+/** `netlify dev` adds its own address to what netlify.toml has. */
+const site = "http://localhost:8888";
 
 describe("the stack", () => {
   let stack: Stack | undefined;
@@ -101,7 +103,7 @@ describe("the stack", () => {
 describe("the choice of services", () => {
   test("netlify.toml alone is complete, and all of it stand-ins", () => {
     const { variables, standIns } = chooseEnvironment({}, devVariables);
-    expect(() => parseEnv(variables)).not.toThrow();
+    expect(() => parseEnv({ ...variables, URL: site })).not.toThrow();
     expect([...standIns]).toEqual(["postgres", "upstash", "stripe", "airtable", "mailbox"]);
   });
 
@@ -120,8 +122,29 @@ describe("the choice of services", () => {
       devVariables,
     );
     expect(standIns.has("postgres")).toBe(false);
-    expect(parseEnv(variables)).toMatchObject({ DATABASE_URL: "postgres://me@db.example/mine" });
+    expect(parseEnv({ ...variables, URL: site })).toMatchObject({
+      DATABASE_URL: "postgres://me@db.example/mine",
+    });
     expect([variables["NEON_FETCH_ENDPOINT"], variables["MIGRATION_DATABASE_URL"]]).toEqual(["", ""]);
+  });
+
+  test("a mail server of your own drops all that leads to Resend; your own Resend beside it is refused", () => {
+    const own = {
+      SMTP_URL: "smtp://mail.example.net",
+      MAIL_FROM: "me@example.net",
+      OPERATOR_EMAIL: "me@example.net",
+    };
+    const { variables, standIns } = chooseEnvironment(own, devVariables);
+    expect(standIns.has("mailbox")).toBe(false);
+    expect(parseEnv({ ...variables, URL: site })).toMatchObject(own);
+    expect([variables["RESEND_API_KEY"], variables["MAIL_API_BASE"]]).toEqual(["", ""]);
+    expect(() => chooseEnvironment({ SMTP_URL: own.SMTP_URL }, devVariables)).toThrow(
+      "SMTP_URL is yours, so MAIL_FROM and OPERATOR_EMAIL must be yours, too.",
+    );
+    const both = chooseEnvironment({ ...own, RESEND_API_KEY: "re_mine" }, devVariables);
+    expect(() => parseEnv({ ...both.variables, URL: site })).toThrow(
+      /SMTP_URL: must not be set together with RESEND_API_KEY/,
+    );
   });
 
   test("the process comes before .env files, the local ones before the others, as netlify dev reads them", async () => {
@@ -154,6 +177,8 @@ describe("schedules", () => {
     expect(schedules).toEqual([
       { functionName: "deliver-ducats", cron: "* * * * *" },
       { functionName: "replenishment-check", cron: "0 * * * *" },
+      { functionName: "send-letters", cron: "* * * * *" },
+      { functionName: "forget-expired", cron: "20 4 * * *" },
     ]);
     const failing = {
       name: "failing",

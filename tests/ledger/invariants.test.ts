@@ -1,6 +1,7 @@
 /** The books' laws, held by the database against the application's own role and against the tables' owner. */
 import pg from "pg";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { openAccount } from "../support/accounts-in-sql.ts";
 import { createDatabase, type TestDatabase } from "../support/database.ts";
 
 let database: TestDatabase;
@@ -12,8 +13,7 @@ beforeAll(async () => {
   database = await createDatabase();
   app = new pg.Client({ connectionString: database.appUrl });
   await app.connect();
-  for (const id of [account, other])
-    await app.query("select sign_up(now(), $1, $2, 'hash', 'RialtoBanker')", [id, `${id}@example.com`]);
+  for (const id of [account, other]) await openAccount(app, id, id.replace("acc_", "ses_"));
 });
 afterAll(async () => {
   await app.end();
@@ -95,11 +95,11 @@ describe("as the application's role", () => {
       .query("create temporary table balances (account_id text, wallet bigint, debt bigint)")
       .catch(() => null);
     await app.query(`insert into pg_temp.balances values ('${account}', 1000000, 0)`).catch(() => null);
-    const { rows } = await app.query<{ status: { walletMillis: number } }>(
-      "select credit_status($1) as status",
-      [account],
+    const { rows } = await app.query<{ answer: { status: { walletMillis: number } } }>(
+      "select credit_status(now(), null, $1) as answer",
+      [account.replace("acc_", "ses_")],
     );
-    expect(rows[0]?.status.walletMillis).toBe(0);
+    expect(rows[0]?.answer.status.walletMillis).toBe(0);
     await app.query("discard temp");
   });
 

@@ -1,18 +1,20 @@
 /** A settlement and a usage charge as the application's role, in SQL alone: the path that every database we support must carry. */
 import pg from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { openAccount } from "../support/accounts-in-sql.ts";
 import { createDatabase, type TestDatabase } from "../support/database.ts";
 
 let database: TestDatabase;
 let app: pg.Client;
 const account = "acc_dddddddddddddddddddd";
+const session = "ses_dddddddddddddddddddd";
 const purchase = "pur_dddddddddddddddddddd";
 
 beforeAll(async () => {
   database = await createDatabase();
   app = new pg.Client({ connectionString: database.appUrl });
   await app.connect();
-  await app.query("select sign_up(now(), $1, 'd@example.com', 'hash', 'RialtoBanker')", [account]);
+  await openAccount(app, account, session);
 });
 afterAll(async () => {
   await app.end();
@@ -22,7 +24,7 @@ afterAll(async () => {
 test("cascade_app opens, settles, delivers and charges", async () => {
   await app.query(
     `select open_purchase(now(), $1, $2, 'key', '\\x00', 'venice', 'starter', 1000, 100000, 0, 100000, false, 'http://x', now() + interval '1 hour')`,
-    [purchase, account],
+    [purchase, session],
   );
   await app.query("select attach_session(now(), $1, 1, 'cs_1', 'http://x')", [purchase]);
   const event = { id: "evt_1", type: "checkout.session.completed", livemode: false, created: 1, payload: {} };
@@ -64,8 +66,8 @@ test("cascade_app opens, settles, delivers and charges", async () => {
     { id: "u1", meter: "api_call", units: 1, weighted: 1, at: new Date(), hash: "00".repeat(32) },
   ]);
   const charged = await app.query<{ charged: { results: { outcome: string }[] } }>(
-    `select charge_usage(now(), null, $1, '{"explorer": 10}', $2) as charged`,
-    [account, events],
+    `select charge_usage(now(), null, $1, '{"explorer": 10}', 0, $2) as charged`,
+    [session, events],
   );
   expect(charged.rows[0]?.charged.results[0]?.outcome).toBe("insufficient");
   expect(await database.rows("select * from balance_differences")).toEqual([]);

@@ -275,6 +275,169 @@ describe("faults inside the game", () => {
   });
 });
 
+describe("switches", () => {
+  test("a dead schedule takes nothing, run after run; an operator's run goes on", async () => {
+    const id = await pay();
+    airtable.schedule.kill();
+    expect(await airtable.runGame()).toEqual({ outcomes: [], stopped: false });
+    expect(row(id)["Status"]).toBe("active");
+    await airtable.runStratagem("dlv_1");
+    expect(row(id)["Status"]).toBe("executed");
+    const other = await pay({ StratagemId: "dlv_2" });
+    airtable.mend();
+    await airtable.runGame();
+    expect(row(other)["Status"]).toBe("executed");
+  });
+
+  test("taken twice, a row pays twice and tells of one transfer", async () => {
+    const id = await pay();
+    airtable.gameFaults.plan({ kind: "twice", stratagemId: "dlv_1" });
+    await airtable.runGame();
+    expect([ducats(PROCESSOR), ducats("RialtoBanker")]).toEqual([999_800, 942_200]);
+    expect(row(id)["Status"]).toBe("executed");
+    expect(String(row(id)["Notes"]).match(/Successfully transferred/g)).toHaveLength(1);
+  });
+
+  test("taken twice from a purse that holds it once, it was paid and says insufficient funds", async () => {
+    airtable.setDucats(PROCESSOR, 150);
+    const id = await pay();
+    airtable.gameFaults.plan({ kind: "twice" });
+    await airtable.runGame();
+    expect([ducats(PROCESSOR), ducats("RialtoBanker")]).toEqual([50, 942_100]);
+    expect(row(id)).toMatchObject({
+      Status: "failed",
+      Notes: expect.stringMatching(/^\{.*\}\n\[ERROR\] Insufficient funds: 50\.0 < 100\.0$/),
+    });
+  });
+
+  test("a stranger spends the processor's purse", async () => {
+    expect(await airtable.strangerSpends("gondoliere_77", 250.5)).toMatchObject({ success: true });
+    expect([ducats(PROCESSOR), ducats("gondoliere_77")]).toEqual([999_749.5, 568.5]);
+    expect(airtable.list("STRATAGEMS")[0]?.fields).toMatchObject({
+      ExecutedBy: PROCESSOR,
+      Status: "executed",
+    });
+  });
+
+  test("two transfers at once read one purse: the payer is debited for one of them", async () => {
+    const request = (targetCitizenUsername: string) =>
+      airtable.game.tryCreate.create({
+        citizenUsername: PROCESSOR,
+        stratagemType: "transfer_ducats",
+        stratagemDetails: { targetCitizenUsername, amount: 100 },
+      });
+    await Promise.all([request("RialtoBanker"), request("gondoliere_77")]);
+    await airtable.game.tryCreate.settled();
+    expect([ducats("RialtoBanker"), ducats("gondoliere_77")]).toEqual([942_100, 418]);
+    expect(ducats(PROCESSOR)).toBe(999_900);
+  });
+
+  test.each([
+    ["expire", { Status: "active", ExpiresAt: "2026-11-20T11:59:00.000Z" }],
+    [
+      "forge_executed",
+      {
+        Status: "executed",
+        ExecutedAt: START,
+        Notes: expect.stringMatching(
+          `\n\\[2026-11-20 13:00\\] Successfully transferred 100\\.0 ducats from ${PROCESSOR} to RialtoBanker\\.$`,
+        ),
+      },
+    ],
+    ["forge_failed", { Status: "failed", Notes: expect.stringContaining("[ERROR] Sender ") }],
+    ["alter_amount", { Notes: '{"source":"cascade_payment_processor","amount":999999}' }],
+    ["alter_target", { TargetCitizen: "BarnabottoLuca" }],
+  ] as const)("a row at rest: %s, no purse moved", async (kind, fields) => {
+    const id = await pay();
+    airtable.spoil(id, kind);
+    expect(row(id)).toMatchObject(fields);
+    expect([ducats(PROCESSOR), ducats("RialtoBanker")]).toEqual([1_000_000, 942_000]);
+  });
+
+  test("a row at rest: doubled, and each of the two is executed", async () => {
+    const id = await pay();
+    const second = airtable.spoil(id, "double");
+    expect(second.id).not.toBe(id);
+    expect(second.fields).toMatchObject({ StratagemId: "dlv_1", Status: "active" });
+    await airtable.runGame();
+    expect(ducats("RialtoBanker")).toBe(942_200);
+  });
+});
+
+describe("UpdatedAt", () => {
+  const updatedAt = async (table: string, id: string) => {
+    const found = await base()(table).find(id);
+    const [listed] = await base()(table)
+      .select({ filterByFormula: `RECORD_ID()='${id}'`, fields: ["UpdatedAt"] })
+      .firstPage();
+    expect(listed?.get("UpdatedAt")).toBe(found.get("UpdatedAt"));
+    return found.get("UpdatedAt");
+  };
+
+  test("moves with each write, ours, the game's and a forger's, to the millisecond, of rows and purses alike", async () => {
+    const id = await pay({ Status: "planned" });
+    expect(await updatedAt("STRATAGEMS", id)).toBe(START);
+    instant = new Date("2026-11-20T12:00:00.001Z");
+    await base()("STRATAGEMS").update(id, { Status: "active" });
+    expect(await updatedAt("STRATAGEMS", id)).toBe("2026-11-20T12:00:00.001Z");
+    instant = new Date("2026-11-20T12:00:00.022Z");
+    await airtable.runGame();
+    expect(await updatedAt("STRATAGEMS", id)).toBe("2026-11-20T12:00:00.022Z");
+    for (const username of [PROCESSOR, "RialtoBanker"]) {
+      const purse = airtable.citizen(username)?.id ?? "";
+      expect(await updatedAt("CITIZENS", purse)).toBe("2026-11-20T12:00:00.022Z");
+    }
+    instant = new Date("2026-11-20T12:00:00.333Z");
+    airtable.forge("STRATAGEMS", id, { Status: "failed" });
+    airtable.setDucats("RialtoBanker", 942_000);
+    expect(await updatedAt("STRATAGEMS", id)).toBe("2026-11-20T12:00:00.333Z");
+    expect(airtable.citizen("RialtoBanker")?.fields["UpdatedAt"]).toBe("2026-11-20T12:00:00.333Z");
+  });
+
+  test("a purse spent and refilled has its old value and a new hour; a write of the same value has neither", async () => {
+    const id = airtable.citizen("RialtoBanker")?.id ?? "";
+    instant = new Date("2026-11-20T12:00:01.000Z");
+    airtable.setDucats("RialtoBanker", 942_000);
+    expect(await updatedAt("CITIZENS", id)).toBe(START);
+    airtable.setDucats("RialtoBanker", 1);
+    airtable.setDucats("RialtoBanker", 942_000);
+    expect(await updatedAt("CITIZENS", id)).toBe("2026-11-20T12:00:01.000Z");
+  });
+
+  test("nobody writes it: not on create, update or replace, nor with typecast, nor beside a good field", async () => {
+    const id = await pay();
+    const path = `${airtable.url}/v0/${airtable.baseId}/STRATAGEMS`;
+    const send = async (method: string, url: string, body: object) =>
+      (
+        await fetch(url, {
+          method,
+          headers: { authorization: `Bearer ${airtable.apiKey}` },
+          body: JSON.stringify(body),
+        })
+      ).status;
+    const fields = { Status: "failed", UpdatedAt: "2026-11-21T00:00:00.000Z" };
+    expect(await send("POST", path, { fields, typecast: true })).toBe(422);
+    expect(await send("PATCH", `${path}/${id}`, { fields })).toBe(422);
+    expect(await send("PUT", `${path}/${id}`, { fields, typecast: true })).toBe(422);
+    expect(() => airtable.forge("STRATAGEMS", id, fields)).toThrow("computed");
+    expect(row(id)).toMatchObject({ Status: "active", UpdatedAt: START });
+  });
+
+  test("a base that keeps whole seconds shows two writes of one second as one hour", async () => {
+    const coarse = await startAirtable({ now: () => instant, timesTo: "second" });
+    try {
+      instant = new Date("2026-11-20T12:00:01.999Z");
+      coarse.setDucats("RialtoBanker", 1);
+      expect(coarse.citizen("RialtoBanker")).toMatchObject({
+        fields: { UpdatedAt: "2026-11-20T12:00:01.000Z", CreatedAt: START },
+        createdTime: START,
+      });
+    } finally {
+      await coarse.close();
+    }
+  });
+});
+
 describe("the limit is shared", () => {
   test("the game keeps to its share, so that others have theirs", async () => {
     const strict = await startAirtable({ now: () => instant });
@@ -379,6 +542,27 @@ describe("control", () => {
     expect((await control("DELETE", "/limit")).status).toBe(204);
   });
 
+  test("has every switch", async () => {
+    const id = await pay();
+    expect(await (await control("PUT", "/game/schedule", { state: "dead" })).json()).toEqual({
+      state: "dead",
+    });
+    expect(await (await control("GET", "")).text()).toContain("Revive the schedule");
+    await control("POST", "/game/run");
+    expect(row(id)["Status"]).toBe("active");
+    await control("POST", `/stratagems/${id}/spoil`, { kind: "expire" });
+    expect(row(id)["ExpiresAt"]).toBe("2026-11-20T11:59:00.000Z");
+    await control("POST", "/stranger", { citizen: "gondoliere_77", ducats: 2 });
+    expect(ducats("gondoliere_77")).toBe(320);
+    expect((await control("PUT", "/game/answers", { when: "done" })).status).toBe(200);
+    expect(await airtable.strangerSpends("gondoliere_77", 1)).toMatchObject({ processing_status: "success" });
+    expect((await control("POST", "/game/faults", { kind: "twice" })).status).toBe(201);
+    expect((await control("POST", "/mend")).status).toBe(204);
+    expect([airtable.schedule.isDead(), airtable.gameFaults.planned()]).toEqual([false, []]);
+    await control("PUT", "/game/schedule", { state: "alive" });
+    expect(airtable.schedule.isDead()).toBe(false);
+  });
+
   test("runs one stratagem by id", async () => {
     const id = await pay({ Status: "planned" });
     await control("POST", "/game/run", { stratagemId: "dlv_1" });
@@ -392,6 +576,11 @@ describe("control", () => {
     ["PUT", "/citizens/RialtoBanker/ducats", { ducats: "1" }, 400],
     ["POST", "/game/run", { id: 1 }, 400],
     ["POST", "/game/faults", { kind: "magic" }, 400],
+    ["POST", "/game/faults", { kind: "stop" }, 400],
+    ["POST", "/stratagems/recAAAAAAAAAAAAAA/spoil", { kind: "expire" }, 404],
+    ["POST", "/stratagems/recAAAAAAAAAAAAAA/spoil", { kind: "burn" }, 400],
+    ["POST", "/stranger", { ducats: 1 }, 400],
+    ["PUT", "/game/schedule", { state: "late" }, 400],
     ["GET", "/records/BUILDINGS", undefined, 400],
     ["GET", "/nothing", undefined, 404],
   ])("%s %s with %j: %i", async (method, path, body, status) => {

@@ -76,7 +76,8 @@ describe("sending", () => {
     [{ ...email, to: ["a@b.test", "Marco <a@b>"] }, 422, "validation_error", "Invalid `to` field."],
     [{ ...email, to: "a@b.test\r\nBcc: c@d.test" }, 422, "validation_error", "Invalid `to` field."],
     [{ ...email, to: Array.from({ length: 51 }, () => "a@b.test") }, 422, "validation_error", "50"],
-    [{ ...email, from: ["a@b.test"] }, 422, "validation_error", "Invalid `from` field."],
+    [{ ...email, from: ["a@b.test"] }, 422, "invalid_from_address", "Invalid `from` field."],
+    [{ ...email, from: "cascade" }, 422, "invalid_from_address", "Invalid `from` field."],
     [{ ...email, cc: "nobody" }, 422, "validation_error", "Invalid `cc` field."],
     [{ ...email, reply_to: "nobody" }, 422, "validation_error", "Invalid `reply_to` field."],
     [{ ...email, subject: "a\nBcc: x@y.test" }, 422, "validation_error", "subject"],
@@ -237,5 +238,28 @@ describe("reading", () => {
     const gone = await fetch(`${mailbox.url}/_control/messages`, { method: "DELETE" });
     expect(gone.status).toBe(204);
     expect(mailbox.messages()).toEqual([]);
+  });
+
+  test("previews are shown where there are some, and are linked then", async () => {
+    expect((await fetch(`${mailbox.url}/previews`)).status).toBe(401);
+    expect(await (await fetch(mailbox.url)).text()).not.toContain("/previews");
+    const preview = {
+      name: "receipt",
+      subject: "Thanks, <Marco>",
+      text: "See https://cascade.test/",
+      html: "<p>Hi</p><script>x</script>",
+    };
+    const showing = await startMailbox({ previews: () => [preview] });
+    try {
+      expect(await (await fetch(showing.url)).text()).toContain('href="/previews"');
+      const page = await (await fetch(`${showing.url}/previews`)).text();
+      expect(page).toContain("Thanks, &lt;Marco&gt;");
+      expect(page).toContain("&lt;script&gt;x");
+      expect(page).toContain('href="https://cascade.test/"');
+      expect(page).toMatch(/<iframe\s+sandbox="allow-popups allow-popups-to-escape-sandbox"/);
+      expect(page).not.toContain("<script>");
+    } finally {
+      await showing.close();
+    }
   });
 });

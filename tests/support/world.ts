@@ -8,14 +8,21 @@ import { startStripe, type StripeStandIn } from "../../dev/stripe/start.ts";
 import { startUpstash, type Upstash } from "../../dev/upstash/start.ts";
 import { apply, read } from "../../cli/stripe/apply.ts";
 import { plan, wanted } from "../../cli/stripe/plan.ts";
+import * as z from "zod";
+import { mailedToken, newMailedToken } from "../../lib/account/mailed-token.ts";
+import { hashPassword } from "../../lib/account/password.ts";
+import { newSession, tokensOf } from "../../lib/account/sessions.ts";
+import { verifyEmail } from "../../lib/account/verify-email.ts";
 import { openApp, type App } from "../../lib/app.ts";
 import { db } from "../../lib/db/open.ts";
+import { sql } from "../../lib/db/port.ts";
+import { sendLetters } from "../../lib/letters/send.ts";
 import { mail } from "../../lib/mail/open.ts";
 import { limiter } from "../../lib/redis/open.ts";
 import { stripe } from "../../lib/stripe/open.ts";
 import { venice } from "../../lib/venice/open.ts";
 import { currentRate } from "../../lib/rate/current.ts";
-import { call, type Called } from "./call.ts";
+import { call, site, type Called } from "./call.ts";
 import { createDatabase, type TestDatabase } from "./database.ts";
 
 const webhookSecret = "whsec_test_secret";
@@ -41,6 +48,7 @@ export function useWorld(variables: Readonly<Record<string, string>> = {}): Worl
     world.mailbox = await startMailbox({ apiKey: "re_test", requestsPerSecond: 1_000 });
     world.stripe = await startStripe({ apiKey: stripeKey, retryDelaysMs: [] });
     Object.assign(process.env, {
+      URL: site,
       DATABASE_URL: world.database.appUrl,
       NEON_FETCH_ENDPOINT: `${world.gateway.url}/sql`,
       STRIPE_SECRET_KEY: stripeKey,
@@ -88,7 +96,7 @@ export function useWorld(variables: Readonly<Record<string, string>> = {}): Worl
 
 /** An app like a request's, with a clock that the test moves. */
 export function appAt(clock: { now: Date }): App {
-  return openApp({ db, stripe, venice, limiter, mail }, () => clock.now);
+  return openApp({ db, stripe, venice, limiter, mail }, "{}", () => clock.now);
 }
 
 export type Customer = {
@@ -100,16 +108,67 @@ export type Customer = {
 
 let customers = 0;
 
-/** A signed-in customer; each comes from an address of its own, so that no limit is shared. */
+/** Everybody's. */
+export const password = "correct horse battery";
+let passwordHash: Promise<string> | undefined;
+
+/**
+ * A signed-in customer with a verified e-mail, made by the capabilities behind the doors: a thousand tests need one, and
+ * the doors themselves have tests of their own.
+ */
 export async function newCustomer(citizen = "RialtoBanker"): Promise<Customer> {
   customers += 1;
   const email = `customer${customers}@example.com`;
-  const password = "correct horse battery";
-  const ip = `198.51.100.${customers % 250}`;
+  const app = openApp({ db, mail });
+  const id = app.newId("acc");
+  const link = newMailedToken(app);
+  const session = newSession(app);
+  const token = { id: link.id, hash: Buffer.from(link.hash).toString("hex"), expiresAt: "2100-01-01" };
+  const hash = await (passwordHash ??= hashPassword(password));
+  const now = app.clock();
+  await app.db.query(
+    sql`select sign_up(${now}::timestamptz, '{}', ${id}, ${email}, ${hash}, ${citizen}, ${JSON.stringify(token)}::jsonb)`,
+    z.unknown(),
+  );
+  await sendLetters(app);
+  await verifyEmail(app, mailedToken(app.env, link.id));
+  await app.db.query(
+    sql`select complete_sign_in(${now}::timestamptz, '{}', ${id}, ${hash}, null, ${session.row}::jsonb)`,
+    z.unknown(),
+  );
+  const { accessToken } = await tokensOf(app, { sessionId: session.id, accountId: id }, session.refreshToken);
+  return { id, email, citizen, token: accessToken };
+}
+
+/** The customer with a fresh access token: for tests that move the clock. */
+export async function signInAgain(customer: Customer): Promise<Customer> {
+  const json = { email: customer.email, password, bearer: true };
+  const signedIn = await call("login", { json, ip: "198.51.99.1" });
+  return { ...customer, token: signedIn.body.tokens.accessToken };
+}
+
+/** An account nobody has verified or signed in to. */
+export async function openAccount(citizen = "RialtoBanker") {
+  customers += 1;
+  const email = `customer${customers}@example.com`;
+  const ip = `198.51.${100 + Math.floor(customers / 250)}.${customers % 250}`;
   const signedUp = await call("signup", { json: { email, password, citizen }, ip });
   if (signedUp.status !== 201) throw new Error(`sign-up: ${signedUp.text}`);
-  const signedIn = await call("login", { json: { email, password }, ip });
-  return { id: signedUp.body.account.id, email, citizen, token: signedIn.body.token };
+  return { email, ip, signedUp };
+}
+
+/** The token of the last link that was mailed to an address. */
+export async function mailedLink(email: string): Promise<string> {
+  const answer = await fetch(
+    `${process.env["MAIL_API_BASE"]}/_control/messages?to=${encodeURIComponent(email)}`,
+  );
+  const messages = (await answer.json()) as { text: string }[];
+  const link = messages
+    .toReversed()
+    .map(({ text }) => /\/#([\w.~-]+)/.exec(text)?.[1])
+    .find((token) => token !== undefined);
+  if (link === undefined) throw new Error(`no link was mailed to ${email}`);
+  return link;
 }
 
 let orders = 0;

@@ -3,6 +3,7 @@ import { expect, test } from "vitest";
 import { BadEnvironment, isLive, parseEnv } from "../../lib/env.ts";
 
 const good = {
+  URL: "https://site-secret.example.com",
   DATABASE_URL: "postgres://cascade_app:pass-secret@db.example.com/cascade",
   STRIPE_SECRET_KEY: "sk_test_secret",
   STRIPE_WEBHOOK_SECRET: "whsec_secret",
@@ -70,6 +71,7 @@ const wrong = {
   MAIL_API_BASE: "wrong-secret-13",
   MAIL_FROM: "wrong-secret-14",
   OPERATOR_EMAIL: "wrong-secret-15",
+  SMTP_URL: "http://wrong-secret-16",
 };
 
 test("every wrong variable is named at once, and no value is printed", () => {
@@ -136,6 +138,24 @@ test("a mail provider's key needs a sender and somebody to write to", () => {
   };
   expect(parseEnv({ ...good, ...mail })).toMatchObject(mail);
 });
+
+test("a mail server needs a sender and somebody to write to, and no other way beside it", () => {
+  const SMTP_URL = "smtps://user:smtp-secret%25@mail.example.com:465";
+  expect(fault({ ...good, SMTP_URL })).toMatch(/SMTP_URL: needs MAIL_FROM and OPERATOR_EMAIL/);
+  const mail = { SMTP_URL, MAIL_FROM: "CASCADE <a@example.com>", OPERATOR_EMAIL: "b@example.com" };
+  expect(parseEnv({ ...good, ...mail })).toMatchObject(mail);
+  expect(parseEnv({ ...good, ...mail, RESEND_API_KEY: "" })).toMatchObject(mail);
+  const both = fault({ ...good, ...mail, RESEND_API_KEY: "re_secret" });
+  expect(both).toMatch(/SMTP_URL: must not be set together with RESEND_API_KEY/);
+  expect(both).not.toContain("smtp-secret");
+});
+
+test.each(["smtp:", "smtp://", "https://mail.example.com", "smtp://user:100%@mail.example.com"])(
+  "SMTP_URL refuses %j",
+  (url) => {
+    expect(fault({ ...good, SMTP_URL: url })).toMatch(/SMTP_URL: must/);
+  },
+);
 
 test("foreign variables are left alone", () => {
   expect(parseEnv({ ...good, PATH: "/bin", HOME: "/root" })).not.toHaveProperty("PATH");

@@ -13,6 +13,22 @@ export function pythonFloat(value: number): string {
   return text.includes(".") ? text : `${text}.0`;
 }
 
+/** `json.dumps(value)`: a space after each comma and colon, and ASCII only. */
+export function pythonJson(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(pythonJson).join(", ")}]`;
+  if (typeof value === "object" && value !== null) {
+    const entries = Object.entries(value).map(([key, each]) => `${pythonJson(key)}: ${pythonJson(each)}`);
+    return `{${entries.join(", ")}}`;
+  }
+  const hex = (character: string) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
+  return JSON.stringify(value ?? null).replace(/[\u0080-\uffff]/g, hex);
+}
+
+/** A UTC `datetime.isoformat()`: no fraction when it is zero, and `+00:00`. */
+export function pythonIsoformat(instant: Date): string {
+  return instant.toISOString().replace(".000Z", "+00:00").replace("Z", "000+00:00");
+}
+
 /** A `ValueError`, which the transfer expects; any other error it does not. */
 export class ValueError extends Error {
   override name = "ValueError";

@@ -16,9 +16,13 @@ export type GameRun = {
   readonly stopped: boolean;
 };
 
+/** Dead, the scheduled job takes nothing; an operator's runs and try-create go on. */
+export type Schedule = { kill(): void; revive(): void; isDead(): boolean };
+
 export type Game = {
   /** The scheduled job, now. Two at once wait for each other. */
   run(): Promise<GameRun>;
+  readonly schedule: Schedule;
   /** An operator's run of one stratagem, whatever its status and expiry. Empty when there is no such row. */
   runById(stratagemId: string): Promise<GameRun>;
 };
@@ -79,10 +83,17 @@ export function createGame(access: Access, faults: GameFaults, now: () => Date):
   }
 
   let last: Promise<unknown> = Promise.resolve();
+  let isDead = false;
 
   return {
+    schedule: {
+      kill: () => void (isDead = true),
+      revive: () => void (isDead = false),
+      isDead: () => isDead,
+    },
     run() {
       const mine = last.then(async () => {
+        if (isDead) return { outcomes: [], stopped: false };
         const expiry = `OR({ExpiresAt}=BLANK(), IS_AFTER({ExpiresAt}, '${now().toISOString()}'))`;
         const formula = `AND({Status}='active', {Type}='transfer_ducats', ${expiry})`;
         return executeAll(await access.list("STRATAGEMS", formula));

@@ -7,7 +7,7 @@ import { jsonLoads, pythonFloat, toFloat, typeName, ValueError } from "./python.
 import { veniceTime } from "./venice-time.ts";
 
 /** The game escapes apostrophes only: a backslash in a username changes its formula, as it does in the game. */
-function byUsername(username: string): string {
+export function byUsername(username: string): string {
   return `{Username}='${username.replaceAll("'", "\\'")}'`;
 }
 
@@ -24,17 +24,25 @@ function readAmount(notes: string | undefined): number {
   return toFloat("amount" in details ? details.amount : 0);
 }
 
+type Transfer = (
+  access: Access,
+  faults: GameFaults,
+  stratagem: RecordJson,
+  now: () => Date,
+) => Promise<boolean>;
+
 /**
  * Carries one stratagem out, from the row as it was listed.
  * @returns whether it succeeded, the row's status being written.
  * @throws what the processor does not catch, and GameFaultStruck where the process dies or gives up.
  */
-export async function transferDucats(
-  access: Access,
-  faults: GameFaults,
-  stratagem: RecordJson,
-  now: () => Date,
-): Promise<boolean> {
+export const transferDucats: Transfer = async (access, faults, stratagem, now) => {
+  const stratagemId = text(stratagem, "StratagemId") ?? stratagem.id;
+  if (faults.isTakenTwice(stratagemId)) await transferOnce(access, faults, stratagem, now);
+  return transferOnce(access, faults, stratagem, now);
+};
+
+const transferOnce: Transfer = async (access, faults, stratagem, now) => {
   const notes = text(stratagem, "Notes") ?? "";
   const payer = text(stratagem, "ExecutedBy");
   const payee = text(stratagem, "TargetCitizen");
@@ -89,4 +97,4 @@ export async function transferDucats(
     if (error instanceof GameFaultStruck && error.kind !== "processing_error") throw error;
     return fail(`Processing error: ${error instanceof Error ? error.message : String(error)}`);
   }
-}
+};

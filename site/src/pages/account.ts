@@ -1,19 +1,29 @@
 /** The account: balances, purchases, deliveries and keys. */
 import { readCredit } from "../api.ts";
 import { showCredit } from "../credit-view.ts";
-import { find } from "../dom.ts";
+import { find, make } from "../dom.ts";
 import { keysSection } from "../keys-view.ts";
 import { forget } from "../order.ts";
 import { poll, type Round } from "../poll.ts";
 import { refusalWords } from "../refusal.ts";
 import { goSignIn } from "../return-path.ts";
 import { showSession, whoIsThis } from "../session.ts";
+import { sendAgain } from "../verification.ts";
+import type { Account } from "../wire.ts";
 
 const trouble = find("#trouble", HTMLElement);
 
 let shown = "";
+/** Signing out is on its way to the start: what is refused meanwhile leads nowhere else. */
+let leaving = false;
 
-find("#sign-out", HTMLFormElement).addEventListener("submit", forget);
+find("#sign-out", HTMLFormElement).addEventListener("submit", () => {
+  leaving = true;
+  forget();
+});
+addEventListener("pageshow", ({ persisted }) => {
+  if (persisted) leaving = false;
+});
 find("#example", HTMLElement).textContent = find("#example", HTMLElement).textContent.replace(
   "https://this-site",
   location.origin,
@@ -25,11 +35,10 @@ async function start(): Promise<void> {
   void showSession();
   const who = await whoIsThis();
   if (who.kind === "signed_out") {
-    goSignIn(`${location.pathname}${location.hash}`);
+    if (!leaving) goSignIn(`${location.pathname}${location.hash}`);
     return;
   }
-  if (who.kind === "signed_in")
-    find("#who", HTMLElement).textContent = `${who.account.email}, for ${who.account.citizen}`;
+  if (who.kind === "signed_in") showAccount(who.account);
   const keysShown = keysSection();
   const first = look();
   await Promise.all([keysShown, first]);
@@ -38,6 +47,22 @@ async function start(): Promise<void> {
   window.setTimeout(() => {
     poll(look);
   }, 15_000);
+}
+
+function showAccount(account: Account): void {
+  find("#who", HTMLElement).textContent = `${account.email}, for ${account.citizen}`;
+  if (account.emailVerified) return;
+  const notice = find("#unverified", HTMLElement);
+  notice.replaceChildren(
+    make(
+      "p",
+      {},
+      make("strong", {}, "Your e-mail is not verified yet. "),
+      `Open the link that we mailed to ${account.email}. You can buy meanwhile; API keys have to wait for it.`,
+    ),
+    sendAgain(account.email),
+  );
+  notice.hidden = false;
 }
 
 async function look(): Promise<Round> {
@@ -50,7 +75,7 @@ async function look(): Promise<Round> {
     return { kind: "after", seconds: 15 };
   }
   if (answer.kind === "refused" && answer.status === 401) {
-    goSignIn(location.pathname);
+    if (!leaving) goSignIn(location.pathname);
     return { kind: "done" };
   }
   trouble.textContent = refusalWords(answer, new Date());

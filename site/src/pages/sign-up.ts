@@ -1,10 +1,10 @@
 /** Open an account, be signed in, and go on where you were. */
-import { signIn, signUp } from "../api.ts";
 import { find, make } from "../dom.ts";
 import { clearErrors, onSubmit, showError, valueOf } from "../fields.ts";
 import { refusalWords } from "../refusal.ts";
 import { safePath } from "../return-path.ts";
 import { showSession } from "../session.ts";
+import { signIn, signUp } from "../sign-in-api.ts";
 
 const form = find("#form", HTMLFormElement);
 const asked = new URLSearchParams(location.search);

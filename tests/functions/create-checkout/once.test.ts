@@ -11,6 +11,7 @@ import {
   newCustomer,
   openPurchase,
   paidPurchase,
+  signInAgain,
   statusOf,
   useWorld,
   type Customer,
@@ -27,11 +28,6 @@ afterEach(() => {
 /** The stand-ins share the clock: a session's time runs out for Stripe and for us alike. */
 function moveClock(byMs: number): void {
   vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + byMs });
-}
-
-/** A session outlives its twelve hours by a new one. */
-async function signInAgain({ email }: Customer): Promise<string> {
-  return (await call("login", { json: { email, password: "correct horse battery" } })).body.token;
 }
 
 function purchasesOf(customer: Customer) {
@@ -222,7 +218,7 @@ test("an order come back to after its page ran out opens a new attempt, and the 
   const first = await checkout(customer, order, "late");
   const [old] = sessionsOf(customer);
   moveClock(HOUR_MS + MINUTE_MS);
-  const second = await checkout(customer, order, "late");
+  const second = await checkout(await signInAgain(customer), order, "late");
   expect(second.status).toBe(201);
   expect(second.body.purchaseId).toBe(first.body.purchaseId);
   expect(second.body.url).not.toBe(first.body.url);
@@ -275,7 +271,7 @@ test("an attempt pinned long ago and never sent is left behind for a new one", a
   world.gateway.faults.plan({ kind: "drop_after", path: "/sql" });
   expect((await checkout(customer, order, "pinned-only")).status).toBe(503);
   moveClock(3 * HOUR_MS);
-  const retried = await checkout(customer, order, "pinned-only");
+  const retried = await checkout(await signInAgain(customer), order, "pinned-only");
   expect(retried.status).toBe(201);
   expect(await purchasesOf(customer)).toEqual([{ id: retried.body.purchaseId, status: "open", attempt: 2 }]);
   expect(sessionsOf(customer)).toHaveLength(1);
@@ -292,8 +288,7 @@ test.each([
     world.gateway.faults.plan({ kind: "drop_before", path: "/sql", skip: 1 });
     await checkout(customer, order, "unattached");
     moveClock(laterMs);
-    const fresh = { ...customer, token: await signInAgain(customer) };
-    const retried = await checkout(fresh, order, "unattached");
+    const retried = await checkout(await signInAgain(customer), order, "unattached");
     expect(retried.status).toBe(201);
     expect(sessionsOf(customer).map(({ status }) => status)).toEqual(["expired", "open"]);
   },
@@ -305,7 +300,7 @@ test("paid at Stripe, its event still to come, its page over: 409, and no second
   const [session] = sessionsOf(customer);
   world.stripe.pay(session?.id ?? "");
   moveClock(2 * HOUR_MS);
-  const answer = await checkout(customer, order, "unsettled");
+  const answer = await checkout(await signInAgain(customer), order, "unsettled");
   expect([answer.status, answer.body.code]).toEqual([409, "payment_processing"]);
   expect(await purchasesOf(customer)).toEqual([{ id: first.body.purchaseId, status: "open", attempt: 1 }]);
   expect(sessionsOf(customer)).toHaveLength(1);

@@ -48,8 +48,8 @@ function oneMore(before: Record<string, number>, ...names: string[]): Record<str
 }
 
 test("what waits for somebody is counted", async () => {
-  const before = await counts();
   const customer = await newCustomer();
+  const before = await counts();
   const { purchaseId, completed } = await paidPurchase(world, customer, { pack: "starter" });
   world.airtable.faults.plan({ kind: "status", status: 503, times: 10 });
   await (
@@ -68,11 +68,13 @@ test("what waits for somebody is counted", async () => {
     id: "evt_wrong",
     data: { object: { ...completed.data.object, amount_total: 1, payment_intent: "pi_other" } },
   });
-  expect(await counts()).toEqual(oneMore(before, "openAlerts", "parkedEvents", "waitingDeliveries"));
+  // The receipt, and the operator's alert.
+  const letters = oneMore(oneMore(before, "queuedLetters"), "queuedLetters");
+  expect(await counts()).toEqual(oneMore(letters, "openAlerts", "parkedEvents", "waitingDeliveries"));
   await world.database.rows("update deliveries set status = 'uncertain' where purchase_id = $1", [
     purchaseId,
   ]);
-  expect(await counts()).toEqual(oneMore(before, "openAlerts", "parkedEvents", "uncertainDeliveries"));
+  expect(await counts()).toEqual(oneMore(letters, "openAlerts", "parkedEvents", "uncertainDeliveries"));
 });
 
 test("nothing of anybody stands in it", async () => {

@@ -20,29 +20,44 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-test("the right password gives a session as token and as cookie", async () => {
-  const customer = await newCustomer();
-  const answer = await call("login", { json: { email: customer.email, password } });
+test("the right password gives a program its tokens, and no cookie", async () => {
+  const { id, email, citizen } = await newCustomer();
+  const answer = await call("login", { json: { email, password, bearer: true } });
   expect(answer.status).toBe(200);
-  const { token, expiresAt, account } = answer.body;
-  expect(account).toEqual({ id: customer.id, email: customer.email, citizen: customer.citizen });
-  expect(decodeProtectedHeader(token)).toEqual({ alg: "HS256" });
-  const claims = decodeJwt(token);
-  expect(claims).toEqual({
-    iss: "cascade",
-    aud: "cascade-site",
-    sub: customer.id,
-    iat: claims.iat,
-    exp: claims.exp,
+  const { tokens, account } = answer.body;
+  expect(account).toEqual({
+    ...{ id, email, citizen },
+    ...{ emailVerified: true, citizenProved: false, role: "customer" },
   });
-  expect(Number(claims.exp) - Number(claims.iat)).toBe(12 * 3600);
-  expect(Math.floor(Date.parse(expiresAt) / 1000)).toBe(claims.exp);
-  expect(answer.headers.getSetCookie()).toEqual([
-    `cascade_session=${token}; Path=/; HttpOnly; SameSite=Lax; Expires=${new Date(expiresAt).toUTCString()}`,
-  ]);
+  const { kid, ...header } = decodeProtectedHeader(tokens.accessToken);
+  expect(header).toEqual({ alg: "HS256" });
+  expect(kid).toMatch(/^[0-9a-f]{8}$/);
+  const claims = decodeJwt(tokens.accessToken);
+  expect(claims).toEqual({
+    ...{ iss: "cascade", aud: "cascade-site", sub: id },
+    sid: expect.stringMatching(/^ses_[0-9a-z]{20}$/),
+    ...{ iat: claims.iat, exp: claims.exp },
+  });
+  expect(Number(claims.exp) - Number(claims.iat)).toBe(15 * 60);
+  expect(Math.floor(Date.parse(tokens.accessExpiresAt) / 1000)).toBe(claims.exp);
+  expect(answer.headers.getSetCookie()).toEqual([]);
 });
 
-test("over https the cookie is Secure", async () => {
+test("the right password gives a page cookies that no script reads, and no token", async () => {
+  const { email } = await newCustomer();
+  const answer = await call("login", { json: { email, password } });
+  expect([answer.status, answer.body.tokens]).toEqual([200, null]);
+  const attributes = "Path=/; HttpOnly; SameSite=Lax; Expires=[^;]+ GMT";
+  expect(answer.headers.getSetCookie()).toEqual(
+    ["session", "refresh", "device"].map((name) =>
+      expect.stringMatching(new RegExp(`^cascade_${name}=[\\w.-]+; ${attributes}$`)),
+    ),
+  );
+  for (const cookie of answer.headers.getSetCookie())
+    expect(answer.text).not.toContain(/=([^;]+)/.exec(cookie)?.[1]);
+});
+
+test("over https the cookies are Secure, and of this host alone", async () => {
   const customer = await newCustomer();
   const { default: login } = await import("../../../netlify/functions/login.ts");
   const request = new Request(`${site.replace("http:", "https:")}/.netlify/functions/login`, {
@@ -51,7 +66,9 @@ test("over https the cookie is Secure", async () => {
     body: JSON.stringify({ email: customer.email, password }),
   });
   const answer = await login(request, { ip: "203.0.113.9", waitUntil: () => undefined } as never);
-  expect(answer.headers.getSetCookie()).toEqual([expect.stringMatching(/; Secure$/)]);
+  const cookies = answer.headers.getSetCookie();
+  expect(cookies).toHaveLength(3);
+  for (const cookie of cookies) expect(cookie).toMatch(/^__Host-cascade_\w+=.+; Path=\/; .*; Secure$/);
 });
 
 test("the e-mail's letters and the spaces around it don't count, the password's do", async () => {
@@ -88,7 +105,7 @@ test("a wrong password and an unknown e-mail get one answer, by the same work", 
   expect(known?.rest).toMatchObject({ status: 401, code: "invalid_credentials" });
   expect(known?.names).not.toContain("set-cookie");
   expect(known?.hashes).toEqual(["argon2id"]);
-  expect(known?.trips).toEqual({ redis: 2, postgres: 1 });
+  expect(known?.trips).toEqual({ redis: 2, postgres: 2 });
   expect(unknown).toEqual(known);
 });
 
@@ -148,9 +165,10 @@ test("a form with a wrong password is answered with a page, and no cookie", asyn
 
 test("neither e-mail, password nor token is logged", async () => {
   const { email } = await newCustomer();
-  const { body } = await call("login", { json: { email, password } });
+  const { body } = await call("login", { json: { email, password, bearer: true } });
   await call("login", { json: { email, password: "wrong horse battery" } });
-  for (const secret of [email, "horse battery", body.token, body.token.split(".")[2]])
+  const { accessToken, refreshToken } = body.tokens;
+  for (const secret of [email, "horse battery", accessToken, accessToken.split(".")[2], refreshToken])
     expect(log.text()).not.toContain(secret);
 });
 

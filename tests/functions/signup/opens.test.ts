@@ -32,7 +32,10 @@ test.each(["RialtoBanker", "Bepi_Dall'Oro", "gondoliere_77"])(
     const answer = await signUp({ email, password, citizen });
     expect(answer.status).toBe(201);
     expect(answer.body).toEqual({
-      account: { id: expect.stringMatching(/^acc_[0-9a-z]{20}$/), email, citizen },
+      account: {
+        ...{ id: expect.stringMatching(/^acc_[0-9a-z]{20}$/), email, citizen },
+        ...{ emailVerified: false, citizenProved: false, role: "customer" },
+      },
     });
     const [stored] = await world.database.rows(
       "select a.citizen, a.tier, b.wallet, b.debt from accounts a join balances b on b.account_id = a.id where a.id = $1",

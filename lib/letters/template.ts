@@ -1,0 +1,33 @@
+/** A template makes a letter of its stored data; and how the data's times and amounts are written in letters. */
+import type * as z from "zod";
+import { printDucats, type Cents, type Millis } from "../money.ts";
+import type { Letter } from "./letter.ts";
+
+/** @throws ZodError for data that is none of the kind's: a mistake of ours. */
+export type Template = (data: unknown, site: string) => Letter;
+
+export function template<Schema extends z.ZodType>(
+  schema: Schema,
+  write: (data: z.output<Schema>, site: string) => Letter,
+): Template {
+  return (data, site) => write(schema.parse(data), site);
+}
+
+const day = new Intl.DateTimeFormat("en-GB", { dateStyle: "long", timeZone: "UTC" });
+const minute = new Intl.DateTimeFormat("en-GB", { timeStyle: "short", timeZone: "UTC" });
+
+/** `20 November 2026, 14:05 UTC`. */
+export function printTime(iso: string): string {
+  const time = new Date(iso);
+  return `${day.format(time)}, ${minute.format(time)} UTC`;
+}
+
+/** `1,234.5 ducats`. */
+export function ducats(amount: Millis): string {
+  return `${printDucats(amount)} ${amount === 1_000n ? "ducat" : "ducats"}`;
+}
+
+/** `$1,234.50` for 123,450 cents. */
+export function dollars(amount: Cents): string {
+  return `$${(amount / 100n).toLocaleString("en-US")}.${(amount % 100n).toString().padStart(2, "0")}`;
+}
