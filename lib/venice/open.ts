@@ -1,61 +1,16 @@
 /** The Venice port over Airtable's SDK, within our share of the base's requests. */
 import type AirtableSdk from "airtable";
-import { setTimeout as wait } from "node:timers/promises";
 import type { Core } from "../app.ts";
-import { SECOND_MS } from "../clock.ts";
-import { Unavailable } from "../errors.ts";
 import { millisOfDecimal, type Millis } from "../money.ts";
-import { limiter } from "../redis/open.ts";
-import { createPace } from "../redis/pace.ts";
+import { airtable } from "./airtable.ts";
 import type { SeenRow, Venice } from "./port.ts";
 import { formulaText, paymentFields } from "./row.ts";
 
-/** airtable.js stops its own clock at the headers; the second one is ours and covers the body. */
-const requestTimeoutMs = 6 * SECOND_MS;
-const deadlineMs = 7 * SECOND_MS;
-/** Airtable's penalty after a 429. */
-const penaltySeconds = 30;
 /** Keeps a formula far below Airtable's 16,000 characters. */
 const rowsPerRead = 100;
 
 export function venice(core: Core): Venice {
-  const { env, trips } = core;
-  const pace = createPace(limiter(core), env.AIRTABLE_REQUESTS_PER_SECOND);
-
-  /** One request, one turn. Refusals by status mean that nothing was written; silence means that we can't know. */
-  async function request<T>(
-    effect: "none" | "unknown",
-    ask: (base: AirtableSdk.Base) => Promise<T>,
-  ): Promise<T> {
-    const { default: Airtable } = await import("airtable");
-    await pace();
-    trips.count("venice");
-    const base = new Airtable({
-      apiKey: env.AIRTABLE_API_KEY,
-      ...(env.AIRTABLE_ENDPOINT_URL && { endpointUrl: env.AIRTABLE_ENDPOINT_URL }),
-      noRetryIfRateLimited: true,
-      requestTimeout: requestTimeoutMs,
-    }).base(env.AIRTABLE_BASE_ID);
-    const deadline = new AbortController();
-    try {
-      return await Promise.race([
-        ask(base),
-        wait(deadlineMs, undefined, { signal: deadline.signal }).then(() => {
-          throw new Unavailable("venice", { effect });
-        }),
-      ]);
-    } catch (error) {
-      if (error instanceof Unavailable) throw error;
-      if (!(error instanceof Airtable.Error)) throw new Unavailable("venice", { effect, cause: error });
-      const message = `Airtable answered ${error.statusCode} ${error.error}: ${error.message}`;
-      if (error.statusCode === 429)
-        throw new Unavailable("venice", { effect: "none", retryAfterSeconds: penaltySeconds, message });
-      if (error.statusCode >= 400 && error.statusCode < 500) throw new Error(message);
-      throw new Unavailable("venice", { effect, message });
-    } finally {
-      deadline.abort();
-    }
-  }
+  const request = airtable(core);
 
   async function read(table: string, matches: readonly string[], fields: string[]) {
     const found: AirtableSdk.Record<AirtableSdk.FieldSet>[] = [];
