@@ -12,6 +12,7 @@ import {
 import { apiKeysApi } from "./api-keys.ts";
 import { createCheckoutApi } from "./create-checkout.ts";
 import { creditStatusApi } from "./credit-status.ts";
+import { deadLettersApi, deliveriesApi, withdrawApi } from "./deliveries.ts";
 import {
   deliverDucatsApi,
   forgetExpiredApi,
@@ -46,11 +47,14 @@ export const declarations: readonly Declaration[] = [
   createCheckoutApi,
   stripeWebhookApi,
   creditStatusApi,
+  withdrawApi,
+  deliveriesApi,
   apiKeysApi,
   usageApi,
   accountsApi,
   auditApi,
   lettersApi,
+  deadLettersApi,
   healthApi,
   openapiApi,
   deliverDucatsApi,

@@ -1,6 +1,7 @@
 /** `credit-status`: what a customer has, and where each purchase and delivery truly is. */
 import * as z from "zod";
 import { declare } from "../http/declare.ts";
+import { deliveryWire } from "./deliveries.ts";
 import { centsWire, millisWire, timeWire } from "./wire.ts";
 
 const purchaseStatus = z.enum(["open", "processing", "paid", "expired", "failed", "review"]).meta({
@@ -8,14 +9,6 @@ const purchaseStatus = z.enum(["open", "processing", "paid", "expired", "failed"
     "open: not paid yet; processing: the bank is working on it; paid: your ducats are credited; expired, failed: not " +
     "paid; review: money came that doesn't match the order, a person looks at it.",
 });
-
-const deliveryStatus = z
-  .enum(["pending", "planned", "active", "late", "executed", "rejected", "uncertain"])
-  .meta({
-    description:
-      "pending, planned, active: on its way; late: longer on its way than Venice's runs explain; executed: arrived; " +
-      "rejected: not delivered and back in your wallet; uncertain: a person checks whether it arrived.",
-  });
 
 export const creditStatusApi = declare({
   name: "credit-status",
@@ -53,18 +46,7 @@ export const creditStatusApi = declare({
               paymentUrl: z.string().nullable(),
             }),
           ),
-          deliveries: z.array(
-            z.strictObject({
-              id: z.string(),
-              status: deliveryStatus,
-              millis: millisWire,
-              citizen: z.string(),
-              purchaseId: z.string().nullable(),
-              createdAt: timeWire,
-              activeSince: timeWire.nullable(),
-              concludedAt: timeWire.nullable(),
-            }),
-          ),
+          deliveries: z.array(deliveryWire),
         }),
       },
       problems: ["unauthenticated", "insufficient_scope"],

@@ -1,7 +1,6 @@
 /** The deliveries' rows in Postgres: claim, pin, report. One statement each; a lease's token fences every report. */
 import * as z from "zod";
 import type { App } from "../app.ts";
-import { MINUTE_MS, SECOND_MS } from "../clock.ts";
 import { millisColumn, timeColumn } from "../db/columns.ts";
 import { sql } from "../db/port.ts";
 
@@ -69,16 +68,16 @@ export async function markActive({ db, clock }: Books, held: readonly Held[]): P
   return rows.length;
 }
 
-/** Gives claims back for a later try; only after a failure that certainly changed nothing. */
+/** Gives claims back for a later try, ever more rarely; only after a failure that certainly changed nothing. */
 export async function postpone(
   { db, clock }: Books,
   held: readonly Held[],
   reason: string,
   seconds: number,
 ): Promise<void> {
-  const next = new Date(clock().getTime() + Math.max(seconds * SECOND_MS, MINUTE_MS));
   await db.query(
-    sql`select postpone_deliveries(${next}::timestamptz, ${wireHeld(held)}::jsonb, ${reason}) as id`,
+    sql`select postpone_deliveries(${clock()}::timestamptz, ${wireHeld(held)}::jsonb, ${reason},
+      make_interval(secs => ${seconds}::int)) as id`,
     idRow,
   );
 }

@@ -1,6 +1,6 @@
 /** Sends claimed deliveries: look up, plan inert rows, pin one record each, activate it once. */
 import type { App } from "../app.ts";
-import { Unavailable } from "../errors.ts";
+import { messageOf, Unavailable } from "../errors.ts";
 import { ROWS_PER_WRITE, type SeenRow } from "../venice/port.ts";
 import { readEvidence } from "./evidence.ts";
 import { claimDeliveries, markActive, pinRecords, postpone, type Claim } from "./outbox.ts";
@@ -52,13 +52,13 @@ async function rowsOf(app: Ports, claims: readonly Claim[]): Promise<ReadonlyMap
   return rows;
 }
 
-/** A refusal that certainly changed nothing gives the claims back; anything unclear keeps them leased. */
+/** What certainly changed nothing, or is seen by the next look, gives the claims back; anything unclear keeps them leased. */
 async function clearly<T>(app: Ports, held: readonly Claim[], act: () => Promise<T>): Promise<T> {
   try {
     return await act();
   } catch (error) {
-    if (error instanceof Unavailable && error.effect === "none")
-      await postpone(app, held, error.message, error.retryAfterSeconds);
+    if (!(error instanceof Unavailable)) await postpone(app, held, messageOf(error), 0);
+    else if (error.effect === "none") await postpone(app, held, error.message, error.retryAfterSeconds);
     throw error;
   }
 }

@@ -108,6 +108,16 @@ export const problems = {
     title: "This is the last admin",
     detail: "Make somebody else an admin first.",
   },
+  insufficient_ducats: {
+    status: 409,
+    title: "Your wallet has too few ducats",
+    detail: "Withdraw less, or buy more first.",
+  },
+  not_possible: {
+    status: 409,
+    title: "This delivery cannot be treated so now",
+    detail: "See its state: an uncertain one is returned or counts as arrived; a parked one is sent again.",
+  },
   letter_queued: {
     status: 409,
     title: "This letter is on its way",

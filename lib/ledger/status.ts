@@ -2,16 +2,15 @@
 import * as z from "zod";
 import { callerColumns, type Caller } from "../account/caller.ts";
 import type { App } from "../app.ts";
-import { HOUR_MS, MINUTE_MS } from "../clock.ts";
+import { MINUTE_MS } from "../clock.ts";
 import { centsColumn, millisColumn, timeColumn } from "../db/columns.ts";
 import { sql } from "../db/port.ts";
 import { Unavailable } from "../errors.ts";
+import { deliveryColumn, shownDelivery } from "../delivery/show.ts";
 import type { Millis } from "../money.ts";
 
 /** A shown purse is at most this old. */
 const purseFreshMs = MINUTE_MS;
-/** Venice's runs are eight hours apart: what waits longer than one of them and its time to run is late. */
-const lateMs = 9 * HOUR_MS;
 
 const statusColumn = z.object({
   citizen: z.string(),
@@ -39,18 +38,7 @@ const statusColumn = z.object({
       paymentUrl: z.string().nullable(),
     }),
   ),
-  deliveries: z.array(
-    z.object({
-      id: z.string(),
-      status: z.enum(["pending", "planned", "active", "executed", "rejected", "uncertain"]),
-      millis: millisColumn,
-      citizen: z.string(),
-      purchaseId: z.string().nullable(),
-      createdAt: timeColumn,
-      activeSince: timeColumn.nullable(),
-      concludedAt: timeColumn.nullable(),
-    }),
-  ),
+  deliveries: z.array(deliveryColumn),
 });
 
 const answerColumn = z.discriminatedUnion("kind", [
@@ -77,18 +65,8 @@ async function shown(app: Pick<App, "db" | "venice" | "clock" | "log">, status: 
   return {
     ...rest,
     purseMillis: isFresh ? purse.millis : await readPurse(app, status.citizen),
-    deliveries: deliveries.map((delivery) => ({
-      ...delivery,
-      status: isLate(delivery, now) ? ("late" as const) : delivery.status,
-    })),
+    deliveries: deliveries.map((delivery) => shownDelivery(delivery, now)),
   };
-}
-
-type Delivery = Status["deliveries"][number];
-
-function isLate({ status, createdAt }: Delivery, now: Date): boolean {
-  const onItsWay = status === "pending" || status === "planned" || status === "active";
-  return onItsWay && now.getTime() - new Date(createdAt).getTime() > lateMs;
 }
 
 async function readPurse(

@@ -65,12 +65,17 @@ const table = readTable(`
   credit-status GET           401  200  -     200  200   200   401   200 403   401
   usage GET                   401  200  -     200  200   200   401   200 403   401
   usage POST                  401  200  -     200  200   200   401   200 403   401
+  withdraw POST               401  202  -     202  202   202   401   202 202   401
+  deliveries GET              401  200  -     200  200   200   401   200 403   401
+  deliveries GET /{id}        401  200  404   404  404   404   401   200 403   401
 
   accounts GET                401  404  404   200  200   404   401   401 401   401
   accounts POST /{id}         401  404  404   404  204   404   401   401 401   401
   audit GET                   401  200  404   200  200   404   401   401 401   401
   letters GET                 401  404  404   200  200   404   401   401 401   401
   letters POST /{id}          401  404  404   404  202   404   401   401 401   401
+  dead-letters GET            401  404  -     200  200   404   401   401 401   401
+  dead-letters POST /{id}     401  404  404   404  204   404   401   401 401   401
 
   stripe-webhook POST         400  400  -     400  400   400   400   400 400   400
   deliver-ducats POST         200  200  -     200  200   200   200   200 200   200
@@ -96,7 +101,7 @@ function cells(line: string): string[] {
 }
 
 /** What a call is about: ids that are somebody's, or nobody's. */
-type Target = Pick<Person, "id" | "email" | "passkeyId" | "letterId"> & {
+type Target = Pick<Person, "id" | "email" | "passkeyId" | "letterId" | "deliveryId"> & {
   readonly keyId: string;
   readonly sessionId: string;
 };
@@ -129,6 +134,12 @@ const requests: Readonly<Record<string, (asked: Asked) => CallOptions>> = {
     headers: { "idempotency-key": randomText(12) },
   }),
   "usage POST": () => ({ json: { events: [{ id: randomText(12), meter: "api_call", units: 1 }] } }),
+  "withdraw POST": () => ({ json: { ducats: 1 }, headers: { "idempotency-key": randomText(12) } }),
+  "deliveries GET /{id}": ({ target }) => ({ tail: `/${target.deliveryId}` }),
+  "dead-letters POST /{id}": ({ target }) => ({
+    tail: `/${target.deliveryId}`,
+    json: { action: "arrived", reason: "seen in the purse" },
+  }),
   "accounts GET": ({ target }) => ({ tail: `?email=${target.email}` }),
   "accounts POST /{id}": ({ target }) => ({ tail: `/${target.id}`, json: { role: "support" } }),
   "audit GET": ({ target }) => ({ tail: `?account=${target.id}` }),
@@ -167,10 +178,11 @@ const nobody: Person = {
   key: { id: randomId("key"), key: "" },
   passkeyId: "bm9ib2R5",
   letterId: "let_999999999",
+  deliveryId: randomId("dlv"),
 };
 
-function targetOf({ id, email, passkeyId, letterId, key, idle }: Person): Target {
-  return { ...{ id, email, passkeyId, letterId }, keyId: key.id, sessionId: idle.id };
+function targetOf({ id, email, passkeyId, letterId, deliveryId, key, idle }: Person): Target {
+  return { ...{ id, email, passkeyId, letterId, deliveryId }, keyId: key.id, sessionId: idle.id };
 }
 
 type Cast = { readonly as: Readonly<Record<Caller, Credentials>>; readonly victim: Person };

@@ -18,6 +18,8 @@ export type Person = {
   readonly key: Key;
   readonly passkeyId: string;
   readonly letterId: string;
+  /** One that waits for a person. */
+  readonly deliveryId: string;
 };
 
 export type Key = { readonly id: string; readonly key: string };
@@ -51,8 +53,19 @@ export async function plantPerson(
      values ($1, $2, $3, 'wallet', 'planted', 'hash', 1000, false, 100000, 0, 100000, 'expired', 1, now())`,
     [randomId("pur"), id, citizen],
   );
+  const deliveryId = randomId("dlv");
+  for (const [what, legs] of [
+    ["planted", "('wallet', $1, 10000)::leg, ('issuance', null, -10000)::leg"],
+    ["send", "('wallet', $1, -1000)::leg, ('transit', $1, 1000)::leg"],
+  ] as const)
+    await database.rows(`select post(now(), $2, 'planted', array[${legs}])`, [id, `${what}:${deliveryId}`]);
+  await database.rows(
+    `insert into deliveries (id, account_id, citizen, millis, status, next_at, created_at, concluded_at)
+     values ($1, $2, $3, 1000, 'uncertain', now(), now(), now())`,
+    [deliveryId, id, citizen],
+  );
   return {
-    ...{ id, email, passkeyId },
+    ...{ id, email, passkeyId, deliveryId },
     session: await plantSession(world, id),
     idle: await plantSession(world, id),
     key: await plantKey(world, id),

@@ -1,7 +1,7 @@
 /** The purse moves in steps, answers get lost, runs fail: deliveries conclude all the same, or a person is told. */
 import { afterEach, describe, expect, test, vi } from "vitest";
 import pg from "pg";
-import { HOUR_MS, MINUTE_MS } from "../../lib/clock.ts";
+import { MINUTE_MS } from "../../lib/clock.ts";
 import { call } from "../support/call.ts";
 import {
   advance,
@@ -160,14 +160,16 @@ describe("a run that cannot do its work", () => {
   });
 });
 
-test("more than nine hours on its way is late: counted and alerted once, until none is", async () => {
+test("an hour after the game's run that should have brought it, it is late: counted and alerted once, until none is", async () => {
   const late = () => openAlerts("deliveries_late");
   const counted = async () => (await callAt("health", "GET")).body.counts.lateDeliveries;
   const { deliveryId } = await activeDelivery();
-  const row = await deliveryRow(world, deliveryId);
-  const createdAt = row?.["created_at"];
-  if (!(createdAt instanceof Date)) throw new Error("no delivery");
-  advance(clock, createdAt.getTime() + 9 * HOUR_MS - 2 * MINUTE_MS - clock.now.getTime());
+  const [row] = await world.database.rows<{ due: Date }>(
+    "select delivery_due(created_at) as due from deliveries where id = $1",
+    [deliveryId],
+  );
+  if (!row) throw new Error("no delivery");
+  advance(clock, row.due.getTime() - 2.5 * MINUTE_MS - clock.now.getTime());
   await deliverDucats();
   expect(await late()).toEqual([]);
   expect(await counted()).toBe(0);

@@ -95,7 +95,7 @@ export function useDeliveries(world: World) {
     for (const { id, fields } of world.airtable.list("STRATAGEMS"))
       if (fields["Status"] === "active") world.airtable.remove("STRATAGEMS", id);
     await world.database.rows(
-      "update deliveries set status = 'uncertain' where status in ('pending', 'planned', 'active')",
+      "update deliveries set status = 'uncertain', concluded_at = now() where status in ('pending', 'planned', 'active')",
     );
     await world.database.rows("update alerts set closed_at = now() where closed_at is null");
     await world.database.rows(

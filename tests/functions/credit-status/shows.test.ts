@@ -146,12 +146,14 @@ test.each(["pending", "planned", "active"])(
     ).afterwards;
     const plant = (age: string) =>
       world.database.rows(
-        `update deliveries set status = $2, record_id = 'rec' || id, created_at = now() - $3::interval where purchase_id = $1`,
+        `update deliveries set status = $2, record_id = 'rec' || id, planned_at = now(), activated_at = now(),
+           created_at = now() - $3::interval where purchase_id = $1`,
         [purchaseId, status, age],
       );
-    await plant("8 hours 59 minutes");
+    // No delivery is due sooner than an hour and a half after it was made, none later than nine and a half.
+    await plant("89 minutes");
     expect((await statusOf(customer)).deliveries[0].status).toBe(status);
-    await plant("9 hours 1 minute");
+    await plant("9 hours 31 minutes");
     expect((await statusOf(customer)).deliveries[0].status).toBe("late");
   },
 );
@@ -165,7 +167,8 @@ test.each(["executed", "rejected", "uncertain"])(
       await deliver(completed)
     ).afterwards;
     await world.database.rows(
-      "update deliveries set status = $2, record_id = 'rec' || id, created_at = now() - interval '3 days' where purchase_id = $1",
+      `update deliveries set status = $2, record_id = 'rec' || id, created_at = now() - interval '3 days',
+         concluded_at = now() where purchase_id = $1`,
       [purchaseId, status],
     );
     expect((await statusOf(customer)).deliveries[0].status).toBe(status);

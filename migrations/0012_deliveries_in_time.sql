@@ -1,0 +1,358 @@
+-- Deliveries by the game's own clock, asked for by the customer, and told step by step.
+
+-- Internal. The game's next scheduled run: 03:05, 11:05 and 19:05 in Rome, summer time included.
+create function venice_run_after(p_at timestamptz) returns timestamptz
+language sql stable set search_path = pg_catalog, public, pg_temp
+as $$
+  select min(run)
+  from generate_series(0, 1) day, (values (time '03:05'), (time '11:05'), (time '19:05')) hours (hour),
+    lateral (select ((p_at at time zone 'Europe/Rome')::date + day + hour) at time zone 'Europe/Rome' as run) runs
+  where run > p_at
+$$;
+
+-- Internal. When a delivery should have arrived: half an hour to be sent in, the game's next run, and an hour for that run.
+create function delivery_due(p_created_at timestamptz) returns timestamptz
+language sql stable set search_path = pg_catalog, public, pg_temp
+as $$ select venice_run_after(p_created_at + interval '30 minutes') + interval '1 hour' $$;
+
+create or replace function late_deliveries(p_at timestamptz) returns setof text
+language sql stable security definer set search_path = pg_catalog, public, pg_temp
+as $$
+  select id from deliveries
+  where status in ('pending', 'planned', 'active') and created_at < p_at - interval '90 minutes'
+    and delivery_due(created_at) < p_at
+$$;
+
+-- Every state a delivery was in, and since when; append-only. `note`: what kept it, or who decided and why.
+create table delivery_events (
+  id bigint generated always as identity primary key,
+  delivery_id text not null references deliveries,
+  at timestamptz not null,
+  status text not null,
+  note text
+);
+create index delivery_events_of_delivery on delivery_events (delivery_id, id);
+create trigger delivery_events_append_only before update or delete or truncate on delivery_events
+  for each statement execute function append_only();
+
+-- Internal. Written with every change of state, whoever makes it.
+create function note_delivery_status() returns trigger
+language plpgsql security definer set search_path = pg_catalog, public, pg_temp
+as $$
+begin
+  insert into delivery_events (delivery_id, at, status, note)
+  values (new.id, case new.status
+      when 'pending' then new.created_at
+      when 'planned' then new.planned_at
+      when 'active' then new.activated_at
+      else new.concluded_at end,
+    new.status, new.evidence ->> 'reason');
+  return null;
+end
+$$;
+create trigger note_new_delivery after insert on deliveries for each row execute function note_delivery_status();
+create trigger note_delivery_status after update of status on deliveries for each row
+  when (new.status is distinct from old.status) execute function note_delivery_status();
+insert into delivery_events (delivery_id, at, status)
+select id, at, status from (
+  select id, 1 as step, created_at as at, 'pending' as status from deliveries
+  union all select id, 2, planned_at, 'planned' from deliveries where planned_at is not null
+  union all select id, 3, activated_at, 'active' from deliveries where activated_at is not null
+  union all select id, 4, concluded_at, status from deliveries where concluded_at is not null) known
+order by id, step;
+
+-- A withdrawal is a delivery without a purchase, once per key of the client's.
+alter table deliveries
+  add column idempotency_key text,
+  add constraint deliveries_key_unique unique (account_id, idempotency_key);
+
+-- Internal. One delivery as its owner sees it.
+create function delivery_view(p_delivery deliveries) returns jsonb
+language sql stable security definer set search_path = pg_catalog, public, pg_temp
+as $$
+  select jsonb_build_object('id', p_delivery.id, 'status', p_delivery.status, 'millis', p_delivery.millis,
+    'citizen', p_delivery.citizen, 'purchaseId', p_delivery.purchase_id, 'createdAt', iso(p_delivery.created_at),
+    'activeSince', iso(p_delivery.activated_at), 'dueAt', iso(delivery_due(p_delivery.created_at)),
+    'concludedAt', iso(p_delivery.concluded_at))
+$$;
+
+-- Who calls, and where his ducats go: before Venice is asked whether the citizen is there. {kind: 'unauthorised' |
+-- 'forbidden'} | {kind: 'ok', accountId, citizen, keySeenLongAgo}.
+create function delivery_address(p_at timestamptz, p_key_hash bytea, p_session text) returns jsonb
+language plpgsql stable security definer set search_path = pg_catalog, public, pg_temp
+as $$
+declare
+  v_caller record;
+begin
+  v_caller := who_calls(p_at, p_key_hash, p_session, 'deliveries:write');
+  return jsonb_build_object('kind', v_caller.kind, 'accountId', v_caller.account_id,
+    'keySeenLongAgo', v_caller.key_seen_long_ago,
+    'citizen', (select citizen from accounts where id = v_caller.account_id));
+end
+$$;
+
+-- What is under way has its record; what a person ends may have none.
+alter table deliveries drop constraint deliveries_pinned,
+  add constraint deliveries_pinned check (status not in ('planned', 'active') or record_id is not null);
+
+-- Wallet to Venice: the ducats move to `transit` and the delivery waits in the outbox, once per key.
+-- {kind: 'unauthorised' | 'forbidden' | 'key_reused' | 'citizen_changed'} | {kind: 'insufficient', walletMillis} |
+-- {kind: 'queued', walletMillis, delivery}.
+create function withdraw(
+  p_at timestamptz, p_visit jsonb, p_key_hash bytea, p_session text, p_id text, p_key text, p_citizen text, p_millis bigint
+) returns jsonb
+language plpgsql security definer set search_path = pg_catalog, public, pg_temp
+as $$
+declare
+  v_caller record;
+  v_wallet bigint;
+  v_delivery deliveries;
+begin
+  v_caller := who_calls(p_at, p_key_hash, p_session, 'deliveries:write');
+  if v_caller.kind <> 'ok' then
+    return jsonb_build_object('kind', v_caller.kind);
+  end if;
+  -- The balance's row is the lock: the same key twice at once is one withdrawal.
+  select wallet into strict v_wallet from balances where account_id = v_caller.account_id for update;
+  select * into v_delivery from deliveries where account_id = v_caller.account_id and idempotency_key = p_key;
+  if found then
+    if v_delivery.millis <> p_millis then
+      return jsonb_build_object('kind', 'key_reused');
+    end if;
+    return jsonb_build_object('kind', 'queued', 'walletMillis', v_wallet, 'delivery', delivery_view(v_delivery));
+  elsif p_citizen is distinct from (select citizen from accounts where id = v_caller.account_id) then
+    return jsonb_build_object('kind', 'citizen_changed');
+  elsif v_wallet < p_millis then
+    return jsonb_build_object('kind', 'insufficient', 'walletMillis', v_wallet);
+  end if;
+  perform post(p_at, 'send:' || p_id, 'send', array[
+    ('wallet', v_caller.account_id, -p_millis)::leg, ('transit', v_caller.account_id, p_millis)::leg]);
+  insert into deliveries (id, account_id, citizen, millis, next_at, created_at, idempotency_key)
+  values (p_id, v_caller.account_id, p_citizen, p_millis, p_at, p_at, p_key) returning * into v_delivery;
+  perform audit(p_at, p_visit, v_caller.account_id, v_caller.account_id, 'delivery.asked',
+    jsonb_build_object('delivery', p_id, 'millis', p_millis, 'citizen', p_citizen, 'key', v_caller.api_key_id));
+  return jsonb_build_object('kind', 'queued', 'walletMillis', v_wallet - p_millis, 'delivery', delivery_view(v_delivery));
+end
+$$;
+
+-- An account's deliveries, the newest first, created before p_before. {kind: 'unauthorised' | 'forbidden'} | {kind: 'read',
+-- keySeenLongAgo, deliveries}.
+create function list_deliveries(p_at timestamptz, p_key_hash bytea, p_session text, p_before timestamptz, p_limit int)
+returns jsonb
+language plpgsql stable security definer set search_path = pg_catalog, public, pg_temp
+as $$
+declare
+  v_caller record;
+begin
+  v_caller := who_calls(p_at, p_key_hash, p_session, 'credits:read');
+  if v_caller.kind <> 'ok' then
+    return jsonb_build_object('kind', v_caller.kind);
+  end if;
+  return jsonb_build_object('kind', 'read', 'keySeenLongAgo', v_caller.key_seen_long_ago, 'deliveries', coalesce((
+    select jsonb_agg(delivery_view(d) order by d.created_at desc, d.id)
+    from deliveries d where d.id in (
+      select id from deliveries
+      where account_id = v_caller.account_id and (p_before is null or created_at < p_before)
+      order by created_at desc, id limit p_limit)), '[]'));
+end
+$$;
+
+-- One of the account's deliveries with its steps, the oldest first; {kind: 'not_found'} for any other.
+create function read_delivery(p_at timestamptz, p_key_hash bytea, p_session text, p_delivery text) returns jsonb
+language plpgsql stable security definer set search_path = pg_catalog, public, pg_temp
+as $$
+declare
+  v_caller record;
+  v_delivery deliveries;
+begin
+  v_caller := who_calls(p_at, p_key_hash, p_session, 'credits:read');
+  if v_caller.kind <> 'ok' then
+    return jsonb_build_object('kind', v_caller.kind);
+  end if;
+  select * into v_delivery from deliveries where id = p_delivery and account_id = v_caller.account_id;
+  if not found then
+    return jsonb_build_object('kind', 'not_found');
+  end if;
+  return jsonb_build_object('kind', 'read', 'keySeenLongAgo', v_caller.key_seen_long_ago,
+    'delivery', delivery_view(v_delivery), 'steps', (
+      select jsonb_agg(jsonb_build_object('at', iso(at), 'status', status) order by id)
+      from delivery_events where delivery_id = p_delivery));
+end
+$$;
+
+-- Internal.
+create or replace function credit_status_of(p_account text) returns jsonb
+language sql stable security definer set search_path = pg_catalog, public, pg_temp
+as $$
+  select jsonb_build_object(
+    'citizen', a.citizen,
+    'walletMillis', b.wallet, 'transitMillis', b.transit, 'frozenMillis', b.frozen, 'heldMillis', b.held,
+    'debtMillis', -b.debt,
+    'purse', (select jsonb_build_object('millis', s.millis, 'readAt', iso(s.read_at))
+      from purses s where s.citizen = a.citizen),
+    'purchases', coalesce((
+      select jsonb_agg(jsonb_build_object('id', p.id, 'status', p.status, 'pack', p.pack, 'usdCents', p.amount_cents,
+        'baseMillis', p.base_millis, 'bonusMillis', p.bonus_millis, 'totalMillis', p.base_millis + p.bonus_millis,
+        'repaidMillis', p.repaid_millis, 'deliverTo', p.deliver_to, 'citizen', p.citizen,
+        'lastDecline', p.last_decline, 'openedAt', iso(p.opened_at), 'paidAt', iso(p.paid_at),
+        'paymentUrl', case when p.status = 'open' then t.session_url end) order by p.opened_at desc, p.id)
+      from (select * from purchases where account_id = a.id and status <> 'draft'
+            order by opened_at desc, id limit 20) p
+      join purchase_attempts t on t.purchase_id = p.id and t.attempt = p.attempt), '[]'),
+    'deliveries', coalesce((
+      select jsonb_agg(delivery_view(d) order by d.created_at desc, d.id)
+      from deliveries d where d.id in (select id from deliveries where account_id = a.id order by created_at desc, id limit 20)), '[]'))
+  from accounts a join balances b on b.account_id = a.id where a.id = p_account
+$$;
+
+-- What can't be sent is tried again ever more rarely, and after 24 tries set aside for a person: parked.
+alter table deliveries add column parked_at timestamptz;
+create index deliveries_for_a_person on deliveries (created_at) where status = 'uncertain' or parked_at is not null;
+
+-- In order, and only what the purse can pay beside all that is under way: the rest waits. One that failed twice is tried
+-- alone, so that it holds nobody else up.
+create or replace function claim_deliveries(p_at timestamptz, p_limit int, p_lease interval, p_quiet interval)
+returns table (id text, lease_token bigint, citizen text, millis bigint, stratagem_id text, record_id text,
+  purchase_id text, payment_intent text, created_at text)
+language sql security definer set search_path = pg_catalog, public, pg_temp
+as $$
+  with due as materialized (
+    select q.id, q.status, q.tries, q.next_at, q.millis from deliveries q
+    where q.status in ('pending', 'planned') and q.parked_at is null and q.next_at <= p_at
+      and (q.leased_until is null or q.leased_until + p_quiet <= p_at)
+    order by q.next_at, q.id limit 10 * p_limit
+  ), payable as materialized (
+    select d.*, row_number() over (order by d.next_at, d.id) as turn,
+      first_value(d.tries) over (order by d.next_at, d.id) as first_tries
+    from (
+      select due.*, coalesce(sum(due.millis) filter (where due.status = 'pending') over (order by due.next_at, due.id), 0)
+        as running from due) d
+    where d.status = 'planned' or d.running <= coalesce((
+      select r.purse_millis - coalesce((
+        select sum(u.millis) from deliveries u where u.status in ('planned', 'active')), 0)
+      from reserve r), d.running)
+  ), chosen as materialized (
+    select q.id from deliveries q join payable p on p.id = q.id
+    where (p.turn = 1 or (p.first_tries < 2 and p.tries < 2))
+      and q.status in ('pending', 'planned') and (q.leased_until is null or q.leased_until + p_quiet <= p_at)
+    order by q.next_at, q.id limit p_limit for update of q skip locked
+  )
+  update deliveries d set lease_token = d.lease_token + 1, leased_until = p_at + p_lease
+  from chosen where d.id = chosen.id
+  returning d.id, d.lease_token, d.citizen, d.millis, d.id || '-' || d.attempt, d.record_id, d.purchase_id,
+    (select p.payment_intent from purchases p where p.id = d.purchase_id), iso(d.created_at)
+$$;
+
+-- Gives claimed deliveries back after a failure that certainly changed nothing: a minute's pause, twice as long with each
+-- try, at most an hour, never shorter than p_pause, and spread, so that they don't all come back at once.
+drop function postpone_deliveries(timestamptz, jsonb, text);
+create function postpone_deliveries(p_at timestamptz, p_held jsonb, p_error text, p_pause interval) returns setof text
+language plpgsql security definer set search_path = pg_catalog, public, pg_temp
+as $$
+declare
+  v_parked bigint;
+begin
+  return query
+    update deliveries d set leased_until = null, tries = d.tries + 1, last_error = p_error,
+      next_at = p_at + greatest(p_pause, least(interval '1 minute' * 2 ^ least(d.tries, 6), interval '1 hour'))
+        * (0.75 + random() / 2),
+      parked_at = case when d.tries + 1 >= 24 then p_at end
+    from jsonb_to_recordset(p_held) as p (id text, token bigint)
+    where d.id = p.id and d.lease_token = p.token and d.status in ('pending', 'planned')
+    returning d.id;
+  select count(*) into v_parked from deliveries where parked_at is not null;
+  if v_parked > 0 then
+    perform open_alert(p_at, 'deliveries_parked', 'deliveries', format(
+      '%s deliveries could not be sent in 24 tries and wait for a person: see dead-letters. The last error: %s',
+      v_parked, p_error));
+  end if;
+end
+$$;
+
+-- For support and admins: deliveries that wait for a person, with what is known of them. {kind: 'unauthorised' |
+-- 'not_found'} | {kind: 'listed', deliveries}.
+create function list_dead_letters(p_at timestamptz, p_session text, p_limit int) returns jsonb
+language plpgsql stable security definer set search_path = pg_catalog, public, pg_temp
+as $$
+begin
+  if session_account(p_at, p_session) is null then
+    return jsonb_build_object('kind', 'unauthorised');
+  elsif staff_account(p_at, p_session, 'support') is null then
+    return jsonb_build_object('kind', 'not_found');
+  end if;
+  return jsonb_build_object('kind', 'listed', 'deliveries', coalesce((
+    select jsonb_agg(delivery_view(d) || jsonb_build_object('accountId', d.account_id, 'recordId', d.record_id,
+      'tries', d.tries, 'lastError', d.last_error, 'parkedAt', iso(d.parked_at), 'evidence', d.evidence)
+      order by d.created_at, d.id)
+    from deliveries d where d.id in (
+      select id from deliveries where status = 'uncertain' or parked_at is not null order by created_at, id limit p_limit)),
+    '[]'));
+end
+$$;
+
+-- For admins, what a look again would read: {kind: 'unauthorised' | 'not_found'} | {kind: 'found', recordId, citizen}.
+create function dead_letter(p_at timestamptz, p_session text, p_delivery text) returns jsonb
+language plpgsql stable security definer set search_path = pg_catalog, public, pg_temp
+as $$
+declare
+  v_delivery deliveries;
+begin
+  if session_account(p_at, p_session) is null then
+    return jsonb_build_object('kind', 'unauthorised');
+  end if;
+  select * into v_delivery from deliveries where id = p_delivery and (status = 'uncertain' or parked_at is not null);
+  if not found or staff_account(p_at, p_session, 'admin') is null then
+    return jsonb_build_object('kind', 'not_found');
+  end if;
+  return jsonb_build_object('kind', 'found', 'recordId', v_delivery.record_id, 'citizen', v_delivery.citizen);
+end
+$$;
+
+-- An admin's decision, with the reason, in the log. p_action:
+--   look: keeps what was read just now (p_seen) beside the evidence; decides nothing.
+--   resend: a parked delivery, which was never activated, is tried again from the beginning.
+--   return: an uncertain one, or a parked one without a row in Venice, goes back to the wallet.
+--   arrived: an uncertain one counts as delivered.
+-- Outcome: done | not_possible | not_found | unauthorised.
+create function decide_delivery(
+  p_at timestamptz, p_visit jsonb, p_session text, p_delivery text, p_action text, p_reason text, p_seen jsonb
+) returns text
+language plpgsql security definer set search_path = pg_catalog, public, pg_temp
+as $$
+declare
+  v_admin text := staff_account(p_at, p_session, 'admin');
+  v_delivery deliveries;
+begin
+  if session_account(p_at, p_session) is null then
+    return 'unauthorised';
+  end if;
+  select * into v_delivery from deliveries where id = p_delivery for update;
+  if not found or v_admin is null then
+    return 'not_found';
+  end if;
+  if v_delivery.status = 'uncertain' and p_action in ('return', 'arrived') then
+    perform resolve_delivery(p_at, p_delivery, case p_action when 'return' then 'returned' else 'arrived' end, p_reason);
+  elsif v_delivery.parked_at is not null and p_action = 'return' and v_delivery.record_id is null then
+    perform post_delivery_end(p_at, v_delivery.id, v_delivery.account_id, v_delivery.millis, 'rejected');
+    update deliveries set status = 'rejected', concluded_at = p_at, parked_at = null,
+      evidence = coalesce(evidence, '{}') || jsonb_build_object('resolved', 'returned', 'reason', p_reason)
+    where id = p_delivery;
+  elsif v_delivery.parked_at is not null and p_action = 'resend' then
+    update deliveries set parked_at = null, tries = 0, next_at = p_at, leased_until = null where id = p_delivery;
+  elsif (v_delivery.status = 'uncertain' or v_delivery.parked_at is not null) and p_action = 'look' then
+    update deliveries set evidence = coalesce(evidence, '{}') || jsonb_build_object('looked', p_seen)
+    where id = p_delivery;
+  else
+    return 'not_possible';
+  end if;
+  if not exists (select from deliveries where parked_at is not null) then
+    perform close_alert(p_at, 'deliveries_parked', 'deliveries');
+  end if;
+  perform audit(p_at, p_visit, v_admin, v_delivery.account_id, 'delivery.' || p_action,
+    jsonb_build_object('delivery', p_delivery, 'reason', p_reason));
+  return 'done';
+end
+$$;
+
+grant execute on function delivery_address, withdraw, list_deliveries, read_delivery, postpone_deliveries,
+  list_dead_letters, dead_letter, decide_delivery to cascade_app;
