@@ -19,6 +19,14 @@ export function environmentFor<Name extends keyof Env>(
   names: readonly Name[],
   variables: Readonly<Record<string, string | undefined>> = variablesOfProcess(),
 ): Pick<Env, Name> {
+  return portsEnvironmentFor(names, variables);
+}
+
+/** The same for a command that opens ports of lib, which take the whole of it. */
+export function portsEnvironmentFor(
+  names: readonly (keyof Env)[],
+  variables: Readonly<Record<string, string | undefined>> = variablesOfProcess(),
+): Env {
   const given = Object.fromEntries(names.map((name) => [name, variables[name]]));
   const others = Object.entries(notUsed).filter(([name]) => !names.some((used) => used === name));
   return parseEnv({ ...Object.fromEntries(others), ...given });

@@ -7,6 +7,7 @@ import { logToStdout, type Log } from "./log.ts";
 import type { Mail } from "./mail/port.ts";
 import type { Limiter } from "./redis/port.ts";
 import type { Stripe } from "./stripe/port.ts";
+import type { Town } from "./town/port.ts";
 import { createTrips, type Trips } from "./trips.ts";
 import type { Venice } from "./venice/port.ts";
 
@@ -25,6 +26,7 @@ export type Ports = {
   readonly db: Database;
   readonly stripe: Stripe;
   readonly venice: Venice;
+  readonly town: Town;
   readonly limiter: Limiter;
   /** Undefined where the operator has set no mail provider up. */
   readonly mail: Mail | undefined;

@@ -32,6 +32,8 @@ const schema = z
     AIRTABLE_ENDPOINT_URL: url.optional(),
     AIRTABLE_REQUESTS_PER_SECOND: z.coerce.number().int().positive().default(2),
     RESERVE_FLOOR_DUCATS: z.coerce.number().int().nonnegative().default(100_000),
+    RESERVE_TARGET_DUCATS: z.coerce.number().int().positive().optional(),
+    TREASURY_CITIZEN: z.string().min(1).optional(),
 
     UPSTASH_REDIS_REST_URL: url,
     UPSTASH_REDIS_REST_TOKEN: secret,
@@ -49,6 +51,10 @@ const schema = z
   .refine((env) => !(env.STRIPE_API_BASE && env.STRIPE_SECRET_KEY.includes("_live_")), {
     path: ["STRIPE_API_BASE"],
     error: "must not be set together with a live key",
+  })
+  .refine((env) => (env.RESERVE_TARGET_DUCATS ?? Infinity) >= env.RESERVE_FLOOR_DUCATS, {
+    path: ["RESERVE_TARGET_DUCATS"],
+    error: "must not be below RESERVE_FLOOR_DUCATS",
   })
   .refine((env) => !env.RESEND_API_KEY || (env.MAIL_FROM && env.OPERATOR_EMAIL), {
     path: ["RESEND_API_KEY"],

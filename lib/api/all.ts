@@ -10,6 +10,7 @@ import {
   sessionsApi,
 } from "./account.ts";
 import { apiKeysApi } from "./api-keys.ts";
+import { citizensApi } from "./citizens.ts";
 import { createCheckoutApi } from "./create-checkout.ts";
 import { creditStatusApi } from "./credit-status.ts";
 import { deadLettersApi, deliveriesApi, withdrawApi } from "./deliveries.ts";
@@ -17,7 +18,9 @@ import {
   deliverDucatsApi,
   forgetExpiredApi,
   healthApi,
+  notifyCitizensApi,
   openapiApi,
+  refreshCitizensApi,
   replenishmentCheckApi,
   sendLettersApi,
 } from "./operations.ts";
@@ -44,6 +47,7 @@ export const declarations: readonly Declaration[] = [
   passkeysApi,
   citizenApi,
   citizenProofApi,
+  citizensApi,
   createCheckoutApi,
   stripeWebhookApi,
   creditStatusApi,
@@ -61,4 +65,6 @@ export const declarations: readonly Declaration[] = [
   replenishmentCheckApi,
   sendLettersApi,
   forgetExpiredApi,
+  refreshCitizensApi,
+  notifyCitizensApi,
 ];

@@ -72,12 +72,18 @@ export const replenishmentCheckApi = declare({
   routes: {
     POST: {
       ...ran,
-      summary: "Compares the purse with what is promised and a floor; alerts once",
+      summary: "Compares the purse with what is promised, a floor and the days to come; alerts once",
       answers: {
         200: z.strictObject({
           purseMillis: millisWire,
           promisedMillis: millisWire,
           freeMillis: millisWire,
+          floorMillis: millisWire,
+          targetMillis: millisWire,
+          burnMillisPerDay: millisWire,
+          floorAt: timeWire.nullable(),
+          dryAt: timeWire.nullable(),
+          topUpMillis: millisWire,
           alert: z.enum(["opened", "still_open", "closed", "none"]),
         }),
       },
@@ -95,6 +101,39 @@ export const sendLettersApi = declare({
       ...ran,
       summary: "Sends the letters that are due",
       answers: { 200: z.strictObject({ sent: z.int(), refused: z.int(), postponed: z.int() }) },
+    },
+  },
+});
+
+export const refreshCitizensApi = declare({
+  name: "refresh-citizens",
+  summary: "The copy of Venice's citizens, each hour",
+  scheduled: true,
+  routes: {
+    POST: {
+      ...ran,
+      summary: "Reads Venice's list anew when the copy is an hour old, or goes on where the last run stopped",
+      answers: {
+        200: z.strictObject({
+          pages: z.int(),
+          citizens: z.int(),
+          walk: z.enum(["fresh", "busy", "stale", "kept", "complete", "unbelieved"]),
+          stopped: z.string().nullable(),
+        }),
+      },
+    },
+  },
+});
+
+export const notifyCitizensApi = declare({
+  name: "notify-citizens",
+  summary: "Notifications in Venice, each minute",
+  scheduled: true,
+  routes: {
+    POST: {
+      ...ran,
+      summary: "Tells citizens what was paid, has arrived or came back",
+      answers: { 200: z.strictObject({ sent: z.int(), postponed: z.int(), unsure: z.int() }) },
     },
   },
 });

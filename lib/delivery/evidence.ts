@@ -1,22 +1,38 @@
 /** What a stratagem row says about its ducats (VENICE.md, section 4). Pure; anyone can write a row, so it never proves. */
+import { MINUTE_MS, SECOND_MS } from "../clock.ts";
 import { wholeDucats, millisOfDecimal, type Millis } from "../money.ts";
 import { PROCESSOR, type SeenRow } from "../venice/port.ts";
 import type { Verdict } from "./outbox.ts";
 
-type Expected = { readonly stratagemId: string; readonly citizen: string; readonly millis: Millis };
+type Expected = {
+  readonly stratagemId: string;
+  readonly citizen: string;
+  readonly millis: Millis;
+  /** The row's UpdatedAt when it was pinned, inert, and as our activation left it, where they are known. */
+  readonly inertAt: string | null;
+  readonly touchedAt: string | null;
+};
 
 /** `waiting` rows say nothing yet. */
-export type Reading = Verdict | "waiting";
+export type Reading = Exclude<Verdict, "tampered"> | "waiting";
 
-export function readEvidence(row: SeenRow | undefined, expected: Expected): Reading {
-  if (!row || isAltered(row, expected)) return "unknown";
+/** The game's clock beside Airtable's. */
+const clocksDifferMs = 5 * MINUTE_MS;
+/** From a transfer's beginning (ExecutedAt) to its row's one write at the end, Airtable's penalties included. */
+const transferTakesMs = 10 * MINUTE_MS;
+
+export function readEvidence(row: SeenRow | undefined, expected: Expected): Reading | "tampered" {
+  // The game's own error leaves nothing of our notes.
+  if (!row || row.status === "error") return "unknown";
+  if (isAltered(row, expected)) return "tampered";
   const transferred = /^\[[\d: -]+\] Successfully transferred /m.test(row.notes);
   switch (row.status) {
     case "active":
     case "planned":
-      return transferred ? "unknown" : "waiting";
+      return transferred || isTouched(row, expected) ? "tampered" : "waiting";
     case "executed":
-      return transferred && row.executedAt !== null ? "executed" : "unknown";
+      if (!transferred || row.executedAt === null) return "unknown";
+      return isOneTransfer(row, expected) ? "executed" : "tampered";
     case "failed":
       // An earlier success stands above the error of a second run.
       return transferred ? "executed" : refusedWithoutEffect(row.notes) ? "refused" : "unknown";
@@ -26,6 +42,34 @@ export function readEvidence(row: SeenRow | undefined, expected: Expected): Read
     default:
       return "unknown";
   }
+}
+
+/**
+ * The UpdatedAt to compare later sights with, of an active row that is exactly as we would have left it while our activation's
+ * answer was lost. What this costs: whoever wrote to it between the activation and this first sight, and left no trace in
+ * its fields, is taken for us.
+ */
+export function baselineOf(row: SeenRow, expected: Expected): string | undefined {
+  return row.status === "active" && readEvidence(row, { ...expected, touchedAt: null }) === "waiting"
+    ? row.updatedAt
+    : undefined;
+}
+
+/** Written to after us. To the second: Airtable may show no more. */
+function isTouched({ status, updatedAt }: SeenRow, { inertAt, touchedAt }: Expected): boolean {
+  const left = touchedAt ?? (status === "planned" ? inertAt : null);
+  return left !== null && secondsOf(updatedAt) !== secondsOf(left);
+}
+
+/** The game writes a row once, when it has paid: after our activation, and soon after it began. */
+function isOneTransfer({ updatedAt, executedAt }: SeenRow, { touchedAt }: Expected): boolean {
+  const [written, begun] = [Date.parse(updatedAt), Date.parse(executedAt ?? "")];
+  const isSoon = written - begun >= -clocksDifferMs && written - begun <= transferTakesMs;
+  return isSoon && (touchedAt === null || begun >= Date.parse(touchedAt) - clocksDifferMs);
+}
+
+function secondsOf(time: string): number {
+  return Math.floor(Date.parse(time) / SECOND_MS);
 }
 
 /** Whether the row still pays what we wrote to whom we wrote, as the game would read it. */

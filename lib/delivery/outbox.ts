@@ -49,22 +49,25 @@ export function claimDeliveries({ db, clock }: Books, limit: number): Promise<Cl
 
 const idRow = z.object({ id: z.string() });
 
-/** Pins each delivery's one record; the ids that may be activated. */
+/** Pins each delivery's one record, an inert one with its UpdatedAt; the ids that may be activated. */
 export async function pinRecords(
   { db, clock }: Books,
-  pins: readonly (Held & { readonly recordId: string })[],
+  pins: readonly (Held & { readonly recordId: string; readonly inertAt?: string | undefined })[],
 ): Promise<ReadonlySet<string>> {
-  const wire = JSON.stringify(pins.map(({ id, token, recordId }) => ({ id, token, recordId })));
+  const wire = JSON.stringify(
+    pins.map(({ id, token, recordId, inertAt }) => ({ id, token, recordId, inertAt })),
+  );
   const rows = await db.query(sql`select pin_records(${clock()}::timestamptz, ${wire}::jsonb) as id`, idRow);
   return new Set(rows.map(({ id }) => id));
 }
 
-/** After the activation was seen; the ids that were ours to report. */
-export async function markActive({ db, clock }: Books, held: readonly Held[]): Promise<number> {
-  const rows = await db.query(
-    sql`select mark_active(${clock()}::timestamptz, ${wireHeld(held)}::jsonb) as id`,
-    idRow,
-  );
+/** After the activation was seen, with the row's UpdatedAt from then on where it is known; how many were ours to report. */
+export async function markActive(
+  { db, clock }: Books,
+  held: readonly (Held & { readonly touchedAt?: string | undefined })[],
+): Promise<number> {
+  const wire = JSON.stringify(held.map(({ id, token, touchedAt }) => ({ id, token, touchedAt })));
+  const rows = await db.query(sql`select mark_active(${clock()}::timestamptz, ${wire}::jsonb) as id`, idRow);
   return rows.length;
 }
 
@@ -82,23 +85,32 @@ export async function postpone(
   );
 }
 
+const watchedColumn = z.object({
+  id: z.string(),
+  stratagemId: z.string(),
+  recordId: z.string(),
+  citizen: z.string(),
+  millis: millisColumn,
+  /** The row's UpdatedAt when it was pinned, inert, and as our activation left it. */
+  inertAt: timeColumn.nullable(),
+  touchedAt: timeColumn.nullable(),
+  underWay: z.boolean(),
+  /** The row's UpdatedAt when it last said something that was kept. */
+  seenAt: z.string().nullable(),
+});
+
 const workColumn = z.object({
   reserve: z.object({ purseMillis: millisColumn, version: z.int() }).nullable(),
-  deliveries: z.array(
-    z.object({
-      id: z.string(),
-      stratagemId: z.string(),
-      recordId: z.string(),
-      citizen: z.string(),
-      millis: millisColumn,
-      createdAt: timeColumn,
-    }),
-  ),
+  /** Since when changes of rows have not been read. */
+  rowsFrom: timeColumn.nullable(),
+  /** Whose rows are due to be read by id. */
+  deliveries: z.array(watchedColumn),
+  underWay: z.boolean(),
   waiting: z.boolean(),
 });
 
 export type Work = z.output<typeof workColumn>;
-export type DeliveryUnderWay = Work["deliveries"][number];
+export type WatchedDelivery = z.output<typeof watchedColumn>;
 
 export async function deliveryWork({ db, clock }: Books): Promise<Work> {
   const { work } = await db.one(
@@ -108,9 +120,34 @@ export async function deliveryWork({ db, clock }: Books): Promise<Work> {
   return work;
 }
 
+/** The deliveries that these rows are pinned to, ended ones too. */
+export async function deliveriesOfRecords(
+  { db }: Pick<Books, "db">,
+  recordIds: readonly string[],
+): Promise<WatchedDelivery[]> {
+  if (recordIds.length === 0) return [];
+  const { known } = await db.one(
+    sql`select deliveries_of_records(${JSON.stringify(recordIds)}::jsonb) as known`,
+    z.object({ known: z.array(watchedColumn) }),
+  );
+  return known;
+}
+
 /** What a row says happened to its ducats; what it proves, the purse decides. */
-export type Verdict = "executed" | "refused" | "unknown";
-export type Finding = { readonly id: string; readonly verdict: Verdict; readonly evidence: object };
+export type Verdict = "executed" | "refused" | "unknown" | "tampered";
+export type Finding = {
+  readonly id: string;
+  /** `waiting` takes an earlier verdict back. */
+  readonly verdict: Verdict | "waiting";
+  readonly evidence?: object;
+  /** For a delivery without a baseline. */
+  readonly touchedAt?: string;
+  /** Read by its id. */
+  readonly looked?: boolean;
+};
+
+/** How far changes of rows were read: whether all, and up to which of Airtable's times. */
+export type ReadSoFar = { readonly isComplete: boolean; readonly rowsTo: string | null };
 
 /** A purse that moved by something else than the rows say is given this long to agree: the game writes in steps. */
 const patienceMinutes = 3;
@@ -137,11 +174,13 @@ export async function concludeDeliveries(
   version: number,
   purseMillis: bigint,
   findings: readonly Finding[],
+  { isComplete, rowsTo }: ReadSoFar = { isComplete: true, rowsTo: null },
 ): Promise<Conclusion> {
   const { concluded } = await db.one(
     sql`select conclude_deliveries(${clock()}::timestamptz, ${version}::bigint, ${purseMillis}::bigint,
       ${JSON.stringify(findings)}::jsonb, make_interval(mins => ${patienceMinutes}::int),
-      make_interval(mins => ${waitingLimitMinutes}::int), make_interval(mins => ${refusalHoldMinutes}::int)) as concluded`,
+      make_interval(mins => ${waitingLimitMinutes}::int), make_interval(mins => ${refusalHoldMinutes}::int),
+      ${isComplete}::boolean, ${rowsTo}::timestamptz) as concluded`,
     z.object({ concluded: concludedColumn }),
   );
   return concluded;

@@ -2,8 +2,10 @@
 import type { App } from "../app.ts";
 import { messageOf, Unavailable } from "../errors.ts";
 import { ROWS_PER_WRITE, type SeenRow } from "../venice/port.ts";
-import { readEvidence } from "./evidence.ts";
+import { baselineOf, readEvidence } from "./evidence.ts";
 import { claimDeliveries, markActive, pinRecords, postpone, type Claim } from "./outbox.ts";
+
+const noBaseline = { inertAt: null, touchedAt: null };
 
 type Ports = Pick<App, "db" | "venice" | "clock">;
 
@@ -18,18 +20,27 @@ export async function sendBatch(app: Ports): Promise<number> {
   const rows = await clearly(app, claims, () => rowsOf(app, claims));
   const pins = claims.flatMap((claim) => {
     const row = rows.get(claim.id);
-    return row ? [{ ...claim, recordId: row.recordId, row }] : [];
+    const inertAt = row?.status === "planned" ? row.updatedAt : undefined;
+    return row ? [{ ...claim, recordId: row.recordId, row, inertAt }] : [];
   });
   const pinned = await pinRecords(app, pins);
   const ours = pins.filter(({ id }) => pinned.has(id));
   const inert = ours.filter(
-    ({ row, ...claim }) => row.status === "planned" && readEvidence(row, claim) === "waiting",
+    ({ row, ...claim }) =>
+      row.status === "planned" && readEvidence(row, { ...claim, ...noBaseline }) === "waiting",
   );
-  if (inert.length > 0)
-    await clearly(app, inert, () => app.venice.activateRows(inert.map(({ recordId }) => recordId)));
+  const activated =
+    inert.length === 0
+      ? []
+      : await clearly(app, inert, () => app.venice.activateRows(inert.map(({ recordId }) => recordId)));
+  const leftAt = new Map(activated.map(({ recordId, updatedAt }) => [recordId, updatedAt]));
+  const active = ours.map(({ row, ...claim }) => ({
+    ...claim,
+    touchedAt: leftAt.get(claim.recordId) ?? baselineOf(row, { ...claim, ...noBaseline }),
+  }));
   // No longer inert, altered, or gone since it was pinned: what became of it, the watch reads and judges.
   const gone = claims.filter(({ id, recordId }) => recordId !== null && !rows.has(id));
-  return await markActive(app, [...ours, ...gone]);
+  return await markActive(app, [...active, ...gone]);
 }
 
 /** The row of each claim: the pinned record, else one that an earlier try left, else a new one. */

@@ -1,14 +1,17 @@
-/** Watches active rows and concludes what they say, when the processor's purse moved by exactly that. */
+/** Watches our rows and concludes what they say, when the processor's purse moved by exactly that. */
 import type { App } from "../app.ts";
+import { later, SECOND_MS } from "../clock.ts";
 import type { Millis } from "../money.ts";
+import { openAlert } from "../operations/alerts.ts";
 import { PROCESSOR, type SeenRow } from "../venice/port.ts";
-import { readEvidence } from "./evidence.ts";
+import { baselineOf, readEvidence } from "./evidence.ts";
 import {
   beginReserve,
   concludeDeliveries,
-  type DeliveryUnderWay,
+  deliveriesOfRecords,
   type Conclusion,
   type Finding,
+  type WatchedDelivery,
   type Work,
 } from "./outbox.ts";
 
@@ -17,7 +20,16 @@ type Ports = Pick<App, "db" | "venice" | "clock">;
 /** The processor citizen is missing or has no purse: nothing can be paid. */
 export type WatchOutcome = Conclusion | { readonly kind: "no_purse" };
 
-/** @throws Unavailable when Venice cannot be read: nothing is concluded. */
+/** A row's change may be seen a little after one that is younger: so much is read again. */
+const overlapMs = 10 * SECOND_MS;
+/** The others are voided by the next run. */
+const voidedPerRun = 50;
+const strangersNamed = 10;
+
+/**
+ * One request reads every row that was written to, however many wait; a deleted one is missed by a look at its id.
+ * @throws Unavailable when Venice cannot be read: nothing is concluded.
+ */
 export async function watch(app: Ports, work: Work): Promise<WatchOutcome> {
   const before = await processorPurse(app);
   if (before === undefined) return { kind: "no_purse" };
@@ -25,15 +37,28 @@ export async function watch(app: Ports, work: Work): Promise<WatchOutcome> {
     await beginReserve(app, before);
     return nothing;
   }
-  if (work.deliveries.length === 0) return await concludeDeliveries(app, work.reserve.version, before, []);
-
-  let rows = await readRows(app, work.deliveries);
-  const voided = await voidRefused(app, work.deliveries, rows);
-  if (voided) rows = await readRows(app, work.deliveries);
+  const { changed, rows, deliveries, isComplete } = await look(app, work);
+  await voidRefused(app, deliveries, rows);
   // The purse on both sides of the rows: when it stood still, they are one picture.
-  const after = await processorPurse(app);
-  if (after !== before) return { kind: "stale" };
-  return await concludeDeliveries(app, work.reserve.version, after, findings(work.deliveries, rows));
+  if (rows.size > 0 || work.deliveries.length > 0) {
+    if ((await processorPurse(app)) !== before) return { kind: "stale" };
+  }
+  const traps = trapsIn(rows, deliveries);
+  const looked = new Set(work.deliveries.map(({ id }) => id));
+  const findings = deliveries.flatMap((each) =>
+    findingOf(each, rows.get(each.recordId), looked.has(each.id)),
+  );
+  // A trap that is not voided yet must be seen again.
+  const rowsTo = traps.length > 0 ? null : readTo(changed, isComplete);
+  const concluded = await concludeDeliveries(app, work.reserve.version, before, findings, {
+    isComplete,
+    rowsTo,
+  });
+  if (concluded.kind === "stale") return concluded;
+  await reportStrangers(app, changed, deliveries);
+  await reportTraps(app, traps, deliveries);
+  await disarm(app, traps);
+  return concluded;
 }
 
 const nothing: Conclusion = { kind: "concluded", executed: [], rejected: [], uncertain: [] };
@@ -42,35 +67,129 @@ async function processorPurse(app: Ports): Promise<Millis | undefined> {
   return (await app.venice.purses([PROCESSOR])).get(PROCESSOR);
 }
 
-async function readRows(
-  app: Ports,
-  deliveries: readonly DeliveryUnderWay[],
-): Promise<ReadonlyMap<string, SeenRow>> {
-  const rows = await app.venice.findRows({ recordIds: deliveries.map(({ recordId }) => recordId) });
-  return new Map(rows.map((row) => [row.recordId, row]));
+/** What changed, what was due to be read by its id, and the deliveries behind both. */
+async function look(app: Ports, work: Work) {
+  const { rows: changed, isComplete } =
+    work.rowsFrom === null ? { rows: [], isComplete: true } : await app.venice.changedRows(work.rowsFrom);
+  const rows = new Map(changed.map((row) => [row.recordId, row]));
+  const due = work.deliveries;
+  if (due.length > 0)
+    for (const row of await app.venice.findRows({ recordIds: due.map(({ recordId }) => recordId) }))
+      rows.set(row.recordId, row);
+  const isDue = new Set(due.map(({ recordId }) => recordId));
+  const others = [...rows.keys()].filter((recordId) => !isDue.has(recordId));
+  return {
+    changed,
+    rows,
+    deliveries: [...due, ...(await deliveriesOfRecords(app, others))],
+    isComplete,
+  };
 }
 
 /** A refused row could still be run by hand: before its ducats go back to the wallet it is made worthless. */
 async function voidRefused(
   app: Ports,
-  deliveries: readonly DeliveryUnderWay[],
-  rows: ReadonlyMap<string, SeenRow>,
-): Promise<boolean> {
-  let voided = false;
-  for (const delivery of deliveries) {
+  deliveries: readonly WatchedDelivery[],
+  rows: Map<string, SeenRow>,
+): Promise<void> {
+  const refused = deliveries.flatMap((delivery) => {
     const row = rows.get(delivery.recordId);
-    if (row?.status === "failed" && readEvidence(row, delivery) === "refused") {
-      await app.venice.voidRow(row);
-      voided = true;
-    }
-  }
-  return voided;
+    const isRefused =
+      delivery.underWay && row?.status === "failed" && readEvidence(row, delivery) === "refused";
+    return isRefused ? [row] : [];
+  });
+  if (refused.length === 0) return;
+  await app.venice.voidRows(refused);
+  const recordIds = refused.map(({ recordId }) => recordId);
+  for (const recordId of recordIds) rows.delete(recordId);
+  for (const row of await app.venice.findRows({ recordIds })) rows.set(row.recordId, row);
 }
 
-function findings(deliveries: readonly DeliveryUnderWay[], rows: ReadonlyMap<string, SeenRow>): Finding[] {
-  return deliveries.flatMap((delivery) => {
-    const row = rows.get(delivery.recordId);
-    const verdict = readEvidence(row, delivery);
-    return verdict === "waiting" ? [] : [{ id: delivery.id, verdict, evidence: { row: row ?? null } }];
+/** Only what is new: a row that says what it said is kept already. */
+function findingOf(delivery: WatchedDelivery, row: SeenRow | undefined, looked: boolean): Finding[] {
+  if (!delivery.underWay) return [];
+  const verdict = readEvidence(row, delivery);
+  const touchedAt = row && delivery.touchedAt === null ? baselineOf(row, delivery) : undefined;
+  if (verdict !== "waiting") {
+    const isNew = row === undefined || row.updatedAt !== delivery.seenAt;
+    return isNew || looked ? [{ id: delivery.id, verdict, evidence: { row: row ?? null }, looked }] : [];
+  }
+  if (!looked && touchedAt === undefined && delivery.seenAt === null) return [];
+  return [{ id: delivery.id, verdict, looked, ...(touchedAt !== undefined && { touchedAt }) }];
+}
+
+function readTo(changed: readonly SeenRow[], isComplete: boolean): string | null {
+  const last = changed.at(-1)?.updatedAt;
+  if (last === undefined) return null;
+  return isComplete ? later(new Date(last), -overlapMs).toISOString() : last;
+}
+
+const ourId = /^dlv_[0-9a-z]{20}-\d+$/;
+
+/** Rows that the game would pay, or pay again, though they must not be: of ended or frozen deliveries, and second ones of ours. */
+function trapsIn(rows: ReadonlyMap<string, SeenRow>, deliveries: readonly WatchedDelivery[]): SeenRow[] {
+  const byRecord = new Map(deliveries.map((delivery) => [delivery.recordId, delivery]));
+  return [...rows.values()].filter((row) => {
+    if (row.status !== "active") return false;
+    const delivery = byRecord.get(row.recordId);
+    if (!delivery) return ourId.test(row.stratagemId);
+    return !delivery.underWay || readEvidence(row, delivery) === "tampered";
+  });
+}
+
+async function disarm(app: Ports, traps: readonly SeenRow[]): Promise<void> {
+  if (traps.length === 0) return;
+  const some = traps.slice(0, voidedPerRun);
+  const now = await app.venice.findRows({ recordIds: some.map(({ recordId }) => recordId) });
+  // What has changed again is the next look's.
+  const same = now.filter((row) =>
+    some.some(({ recordId, updatedAt }) => row.recordId === recordId && row.updatedAt === updatedAt),
+  );
+  await app.venice.voidRows(same);
+}
+
+/** A delivery that had ended, and somebody made its row payable again. */
+async function reportTraps(
+  app: Ports,
+  traps: readonly SeenRow[],
+  deliveries: readonly WatchedDelivery[],
+): Promise<void> {
+  for (const { recordId } of traps.slice(0, voidedPerRun)) {
+    const ended = deliveries.find((each) => each.recordId === recordId && !each.underWay);
+    if (!ended) continue;
+    await openAlert(app, {
+      kind: "delivery_tampered",
+      subject: ended.id,
+      message: `Delivery ${ended.id} was over when somebody made its row ${recordId} active again. We cancel it; has it paid?`,
+    });
+  }
+}
+
+/** Rows that pay from our purse and that we never pinned. */
+async function reportStrangers(
+  app: Ports,
+  changed: readonly SeenRow[],
+  deliveries: readonly WatchedDelivery[],
+): Promise<void> {
+  const pinned = new Set(deliveries.map(({ recordId }) => recordId));
+  const strangers = changed.filter(
+    ({ recordId, executedBy, type, status }) =>
+      executedBy === PROCESSOR &&
+      type === "transfer_ducats" &&
+      ["active", "executed"].includes(status) &&
+      !pinned.has(recordId),
+  );
+  const [first] = strangers;
+  if (!first) return;
+  const names = strangers
+    .slice(0, strangersNamed)
+    .map(
+      ({ recordId, status, targetCitizen }) => `${recordId} (${status}, to ${targetCitizen.slice(0, 40)})`,
+    );
+  const more = strangers.length - names.length;
+  await openAlert(app, {
+    kind: "purse_spent_by_stranger",
+    subject: first.recordId,
+    message: `Rows in STRATAGEMS that pay from the processor's purse and are none of ours: ${names.join(", ")}${more > 0 ? ` and ${more} more` : ""}.`,
   });
 }

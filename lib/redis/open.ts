@@ -1,23 +1,15 @@
 /** Rate limits in Upstash Redis. Its silence is an answer of its own, never a yes. */
 import type { Core } from "../app.ts";
+import { redisClient } from "./client.ts";
 import type { Limiter, LimitRule, Verdict } from "./port.ts";
 
 export function limiter({ env, trips }: Core): Limiter {
   /** @param deadline one for all the requests of a verdict: a script that Redis has forgotten is sent again. */
   async function take(rule: LimitRule, subject: string, deadline: AbortSignal): Promise<Verdict> {
-    const [{ Redis }, { Ratelimit }] = await Promise.all([
-      import("@upstash/redis"),
+    const [redis, { Ratelimit }] = await Promise.all([
+      redisClient(env, deadline),
       import("@upstash/ratelimit"),
     ]);
-    const redis = new Redis({
-      url: env.UPSTASH_REDIS_REST_URL,
-      token: env.UPSTASH_REDIS_REST_TOKEN,
-      // `false` is one retry: a count whose answer was lost would be counted twice.
-      retry: { retries: 0 },
-      enableTelemetry: false,
-      // A function, so that an abort throws: given as a plain signal, the SDK makes the abort look like an answer.
-      signal: () => deadline,
-    });
     const ratelimit = new Ratelimit({
       redis,
       limiter: Ratelimit.slidingWindow(rule.limit, `${rule.windowSeconds} s`),

@@ -3,9 +3,9 @@ import type AirtableSdk from "airtable";
 import { setTimeout as wait } from "node:timers/promises";
 import type { Core } from "../app.ts";
 import { SECOND_MS } from "../clock.ts";
+import { db } from "../db/open.ts";
 import { Unavailable } from "../errors.ts";
-import { limiter } from "../redis/open.ts";
-import { createPace } from "../redis/pace.ts";
+import { createPace } from "./pace.ts";
 
 /** airtable.js stops its own clock at the headers; the second one is ours and covers the body. */
 const requestTimeoutMs = 6 * SECOND_MS;
@@ -24,10 +24,10 @@ export type AirtableRequest = <T>(
  */
 export function airtable(core: Core): AirtableRequest {
   const { env, trips } = core;
-  const pace = createPace(limiter(core), env.AIRTABLE_REQUESTS_PER_SECOND);
+  const pace = createPace(core, db(core));
   return async (effect, ask) => {
     const { default: Airtable } = await import("airtable");
-    await pace();
+    await pace.turn();
     trips.count("venice");
     const base = new Airtable({
       apiKey: env.AIRTABLE_API_KEY,
@@ -47,8 +47,10 @@ export function airtable(core: Core): AirtableRequest {
       if (error instanceof Unavailable) throw error;
       if (!(error instanceof Airtable.Error)) throw new Unavailable("venice", { effect, cause: error });
       const message = `Airtable answered ${error.statusCode} ${error.error}: ${error.message}`;
-      if (error.statusCode === 429)
+      if (error.statusCode === 429) {
+        await pace.pause(penaltySeconds * SECOND_MS);
         throw new Unavailable("venice", { effect: "none", retryAfterSeconds: penaltySeconds, message });
+      }
       if (error.statusCode >= 400 && error.statusCode < 500) throw new Error(message);
       throw new Unavailable("venice", { effect, message });
     } finally {

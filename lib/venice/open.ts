@@ -3,11 +3,14 @@ import type AirtableSdk from "airtable";
 import type { Core } from "../app.ts";
 import { millisOfDecimal, type Millis } from "../money.ts";
 import { airtable } from "./airtable.ts";
-import type { SeenRow, Venice } from "./port.ts";
+import { PROCESSOR, ROWS_PER_WRITE, type SeenRow, type Venice } from "./port.ts";
 import { formulaText, paymentFields } from "./row.ts";
 
 /** Keeps a formula far below Airtable's 16,000 characters. */
 const rowsPerRead = 100;
+/** Airtable's largest page, and how many of changed rows one look reads: at two requests a second within a run's time. */
+const rowsPerPage = 100;
+const pagesPerLook = 10;
 
 export function venice(core: Core): Venice {
   const request = airtable(core);
@@ -17,7 +20,7 @@ export function venice(core: Core): Venice {
     for (const some of slices(matches, rowsPerRead)) {
       const filterByFormula = `OR(${some.join(",")})`;
       const pageOf = (base: AirtableSdk.Base) =>
-        base(table).select({ filterByFormula, fields, pageSize: 100 }).firstPage();
+        base(table).select({ filterByFormula, fields, pageSize: rowsPerPage }).firstPage();
       found.push(...(await request("none", pageOf)));
     }
     return found;
@@ -50,16 +53,44 @@ export function venice(core: Core): Venice {
       const records = rows.map((row) => ({ fields: paymentFields(row) }));
       return (await request("unknown", (base) => base("STRATAGEMS").create(records))).map(seen);
     },
+    async changedRows(since) {
+      const found: SeenRow[] = [];
+      const ours = `OR({ExecutedBy}=${formulaText(PROCESSOR)},FIND("dlv_",{StratagemId})=1)`;
+      let from = since;
+      for (let page = 0; page < pagesPerLook; page += 1) {
+        // The next page begins in the second that the last one ended in: what was read of it is left out.
+        const again = found.filter(({ updatedAt }) => updatedAt === from);
+        const others = again.map(({ recordId }) => `RECORD_ID()!=${formulaText(recordId)}`);
+        const changed = `NOT(IS_BEFORE({UpdatedAt},DATETIME_PARSE(${formulaText(from)})))`;
+        const filterByFormula = `AND(${[ours, changed, ...others].join(",")})`;
+        const records = await request("none", (base) =>
+          base("STRATAGEMS")
+            .select({
+              filterByFormula,
+              fields: rowFields,
+              pageSize: rowsPerPage,
+              sort: [{ field: "UpdatedAt", direction: "asc" }],
+            })
+            .firstPage(),
+        );
+        found.push(...records.map(seen));
+        if (records.length < rowsPerPage) return { rows: found, isComplete: true };
+        from = found.at(-1)?.updatedAt ?? from;
+      }
+      return { rows: found, isComplete: false };
+    },
     async activateRows(recordIds) {
       const records = recordIds.map((id) => ({ id, fields: { Status: "active" } }));
-      await request("unknown", (base) => base("STRATAGEMS").update(records));
+      return (await request("unknown", (base) => base("STRATAGEMS").update(records))).map(seen);
     },
-    async voidRow(row) {
-      const fields = {
-        Status: "cancelled",
-        Notes: JSON.stringify({ amount: 0, voided: true, before: row.notes }),
-      };
-      await request("unknown", (base) => base("STRATAGEMS").update([{ id: row.recordId, fields }]));
+    async voidRows(rows) {
+      for (const some of slices(rows, ROWS_PER_WRITE)) {
+        const records = some.map(({ recordId, notes }) => ({
+          id: recordId,
+          fields: { Status: "cancelled", Notes: JSON.stringify({ amount: 0, voided: true, before: notes }) },
+        }));
+        await request("unknown", (base) => base("STRATAGEMS").update(records));
+      }
     },
   };
 }
@@ -73,6 +104,7 @@ const rowFields = [
   "ExecutedAt",
   "ExpiresAt",
   "Notes",
+  "UpdatedAt",
 ];
 
 function seen(record: AirtableSdk.Record<AirtableSdk.FieldSet>): SeenRow {
@@ -90,6 +122,7 @@ function seen(record: AirtableSdk.Record<AirtableSdk.FieldSet>): SeenRow {
     executedAt: text("ExecutedAt") || null,
     expiresAt: text("ExpiresAt") || null,
     notes: text("Notes"),
+    updatedAt: text("UpdatedAt"),
   };
 }
 

@@ -30,6 +30,14 @@ export type SeenRow = {
   readonly executedAt: string | null;
   readonly expiresAt: string | null;
   readonly notes: string;
+  /** Airtable's own: moved by every write that changes something, and nobody can set it. */
+  readonly updatedAt: string;
+};
+
+export type ChangedRows = {
+  readonly rows: readonly SeenRow[];
+  /** False: there are more, changed later than these. */
+  readonly isComplete: boolean;
 };
 
 export type RowQuery =
@@ -44,8 +52,10 @@ export type Venice = {
   findRows(query: RowQuery): Promise<readonly SeenRow[]>;
   /** Creates inert rows (`planned`: the game takes only `active`). Not idempotent: look first. */
   planRows(rows: readonly PaymentRow[]): Promise<readonly SeenRow[]>;
+  /** Rows that pay from the processor's purse or have one of our ids, and were written to since then, the oldest first. */
+  changedRows(since: string): Promise<ChangedRows>;
   /** Makes rows executable. Once per record: a row that was executed and is activated again pays twice. */
-  activateRows(recordIds: readonly string[]): Promise<void>;
-  /** Makes a refused row unexecutable for good (cancelled, amount 0), its old notes kept as text. Idempotent. */
-  voidRow(row: SeenRow): Promise<void>;
+  activateRows(recordIds: readonly string[]): Promise<readonly SeenRow[]>;
+  /** Makes rows unexecutable for good (cancelled, amount 0), their old notes kept as text. */
+  voidRows(rows: readonly SeenRow[]): Promise<void>;
 };

@@ -4,10 +4,11 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { importsOf, offences, root, sourceFiles, textOf, tokensOf, type Import } from "../support/source.ts";
 
-const ports = ["db", "stripe", "venice", "redis", "mail"];
+const ports = ["db", "stripe", "venice", "town", "redis", "mail"];
 const capabilities = [
   "account",
   "catalog",
+  "citizens",
   "delivery",
   "ledger",
   "letters",
@@ -34,8 +35,9 @@ const upstash = ["@upstash/redis", "@upstash/ratelimit"];
 const vendorsBehind: Record<string, string[]> = {
   db: ["@neondatabase/serverless", "pg"],
   stripe: ["stripe"],
-  // Venice's pace is kept in Redis.
-  venice: ["airtable", ...upstash],
+  // Venice's pace is kept in Redis, in Postgres while Redis is away.
+  venice: ["airtable", ...upstash, "@neondatabase/serverless", "pg"],
+  town: ["airtable", ...upstash, "@neondatabase/serverless", "pg"],
   redis: upstash,
   mail: ["nodemailer"],
 };
@@ -116,14 +118,20 @@ test("capabilities take the app as a type: they open nothing themselves", () => 
   expect(offences(filesOf(capabilities), allowed)).toEqual([]);
 });
 
-test("ports import nothing of ours but small files, and the pace that Venice keeps by Redis", () => {
+test("ports import nothing of ours but small files, the pace that Venice keeps by Redis or Postgres, and the town Venice's Airtable", () => {
   const allowed = (each: Import) => {
     const sameFolder =
       each.from.split("/").slice(0, 2).join("/") === each.to.split("/").slice(0, 2).join("/");
-    const pace = each.from === "lib/venice/airtable.ts" && each.to.startsWith("lib/redis/");
-    const takesCore = openers.includes(each.from) || each.from === "lib/venice/airtable.ts";
+    const pace =
+      (each.from === "lib/venice/airtable.ts" && each.to === "lib/db/open.ts") ||
+      (each.from === "lib/venice/pace.ts" && ["lib/redis/pace.ts", "lib/db/port.ts"].includes(each.to));
+    const airtable =
+      each.from === "lib/town/open.ts" && ["lib/venice/airtable.ts", "lib/venice/row.ts"].includes(each.to);
+    const takesCore =
+      openers.includes(each.from) ||
+      ["lib/venice/airtable.ts", "lib/venice/pace.ts", "lib/redis/pace.ts"].includes(each.from);
     const core = takesCore && each.to === "lib/app.ts" && each.typeOnly;
-    return isOwn(each, sameFolder || small.includes(each.to) || pace || core);
+    return isOwn(each, sameFolder || small.includes(each.to) || pace || airtable || core);
   };
   expect(offences(filesOf(ports), allowed)).toEqual([]);
 });

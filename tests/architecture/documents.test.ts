@@ -51,12 +51,14 @@ test("docs/storage.md names functions that exist", async () => {
   for (const name of named) expect(known, name).toContain(name);
 });
 
-test("docs/storage.md names each limiter's counter in Redis", () => {
+test("docs/storage.md names each limiter's counter in Redis, and each key of turns", () => {
   const named = [...namesIn(textOf("docs/storage.md"))].filter((name) => name.startsWith("cascade:"));
   const rules = readdirSync(join(root, "lib"), { recursive: true, encoding: "utf8" })
     .filter((path) => path.endsWith(".ts"))
     .flatMap((path) =>
-      [...textOf(`lib/${path}`).matchAll(/\{ name: "([^"]+)", limit:/g)].map(([, name = ""]) => name),
+      [...textOf(`lib/${path}`).matchAll(/(?:\{ name: |redisTurns\(core, )"([^"]+)"(?:, limit:|\))/g)].map(
+        ([, name = ""]) => name,
+      ),
     );
   expect(rules.length).toBeGreaterThanOrEqual(5);
   expect([...new Set(named.map((name) => name.split(":")[1]))].sort()).toEqual([...new Set(rules)].sort());

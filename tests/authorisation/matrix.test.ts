@@ -34,6 +34,7 @@ const table = readTable(`
   packs GET                   200  200  -     200  200   200   200   200 200   200
   openapi GET                 200  200  -     200  200   200   200   200 200   200
   health GET                  200  200  -     200  200   200   200   200 200   200
+  citizens GET                200  200  200   200  200   200   200   200 200   200
 
   signup POST                 201  201  -     201  201   201   201   201 201   201
   login POST                  200  200  -     200  200   200   200   200 200   200
@@ -82,6 +83,8 @@ const table = readTable(`
   replenishment-check POST    200  200  -     200  200   200   200   200 200   200
   send-letters POST           200  200  -     200  200   200   200   200 200   200
   forget-expired POST         200  200  -     200  200   200   200   200 200   200
+  refresh-citizens POST       200  200  -     200  200   200   200   200 200   200
+  notify-citizens POST        200  200  -     200  200   200   200   200 200   200
 `);
 
 /** Statuses by route; the first line is the callers'. */
@@ -124,6 +127,7 @@ const requests: Readonly<Record<string, (asked: Asked) => CallOptions>> = {
   "passkeys POST": () => ({ json: {} }),
   "passkeys POST /{id}": ({ target }) => ({ tail: `/${target.passkeyId}`, json: { name: "Renamed" } }),
   "passkeys DELETE /{id}": ({ target }) => ({ tail: `/${target.passkeyId}` }),
+  "citizens GET": () => ({ tail: "?q=Sig" }),
   "citizen POST": () => ({ json: { citizen } }),
   "citizen-proof POST": () => ({ json: {} }),
   "api-keys POST": () => ({ json: { name: "program" } }),

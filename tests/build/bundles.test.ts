@@ -40,6 +40,8 @@ test("exactly the scheduled functions have a schedule", () => {
     "replenishment-check": "0 * * * *",
     "send-letters": "* * * * *",
     "forget-expired": "20 4 * * *",
+    "refresh-citizens": "*/5 * * * *",
+    "notify-citizens": "* * * * *",
   });
   expect(Object.keys(Object.fromEntries(scheduled)).sort()).toEqual(
     declarations
@@ -63,8 +65,10 @@ test.each([
   ["login", ["@neondatabase/serverless", "@upstash/ratelimit"]],
   ["send-letters", ["@neondatabase/serverless", "nodemailer"]],
   ["passkey-login", ["@neondatabase/serverless", "@simplewebauthn/server", "@upstash/ratelimit"]],
-  ["credit-status", ["@neondatabase/serverless", "@upstash/ratelimit", "airtable"]],
-  ["stripe-webhook", ["@neondatabase/serverless", "@upstash/ratelimit", "airtable", "stripe"]],
+  ["citizens", ["@neondatabase/serverless", "@upstash/ratelimit"]],
+  ["notify-citizens", ["@neondatabase/serverless", "airtable"]],
+  ["credit-status", ["@neondatabase/serverless", "airtable"]],
+  ["stripe-webhook", ["@neondatabase/serverless", "airtable", "stripe"]],
 ])("%s carries the SDKs that it calls and no other: %s", async (name, expected) => {
   const packages = await packagesOf(name);
   expect(vendors.filter((vendor) => packages.has(vendor)).sort()).toEqual([...expected].sort());

@@ -179,6 +179,8 @@ describe("schedules", () => {
       { functionName: "replenishment-check", cron: "0 * * * *" },
       { functionName: "send-letters", cron: "* * * * *" },
       { functionName: "forget-expired", cron: "20 4 * * *" },
+      { functionName: "refresh-citizens", cron: "*/5 * * * *" },
+      { functionName: "notify-citizens", cron: "* * * * *" },
     ]);
     const failing = {
       name: "failing",

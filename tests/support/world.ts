@@ -20,6 +20,7 @@ import { sendLetters } from "../../lib/letters/send.ts";
 import { mail } from "../../lib/mail/open.ts";
 import { limiter } from "../../lib/redis/open.ts";
 import { stripe } from "../../lib/stripe/open.ts";
+import { town } from "../../lib/town/open.ts";
 import { venice } from "../../lib/venice/open.ts";
 import { currentRate } from "../../lib/rate/current.ts";
 import { call, site, type Called } from "./call.ts";
@@ -96,7 +97,7 @@ export function useWorld(variables: Readonly<Record<string, string>> = {}): Worl
 
 /** An app like a request's, with a clock that the test moves. */
 export function appAt(clock: { now: Date }): App {
-  return openApp({ db, stripe, venice, limiter, mail }, "{}", () => clock.now);
+  return openApp({ db, stripe, venice, town, limiter, mail }, "{}", () => clock.now);
 }
 
 export type Customer = {
@@ -105,6 +106,12 @@ export type Customer = {
   readonly citizen: string;
   readonly token: string;
 };
+
+/** Airtable's half a minute after a 429 is over. */
+export async function endPenalty(world: World): Promise<void> {
+  await world.upstash.clear();
+  await world.database.rows("update pace set next_at = '-infinity'");
+}
 
 let customers = 0;
 

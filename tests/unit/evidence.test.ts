@@ -1,11 +1,17 @@
 /** What a stratagem row says about its ducats: the table of VENICE.md, section 4, and what forgers write. */
 import { expect, test } from "vitest";
-import { readEvidence } from "../../lib/delivery/evidence.ts";
+import { baselineOf, readEvidence } from "../../lib/delivery/evidence.ts";
 import { millis } from "../../lib/money.ts";
 import type { SeenRow } from "../../lib/venice/port.ts";
 import { paymentFields } from "../../lib/venice/row.ts";
 
-const expected = { stratagemId: "dlv_1-1", citizen: "RialtoBanker", millis: millis(100_000n) };
+const expected = {
+  stratagemId: "dlv_1-1",
+  citizen: "RialtoBanker",
+  millis: millis(100_000n),
+  inertAt: null,
+  touchedAt: null,
+};
 const { Notes: written } = paymentFields({
   ...expected,
   deliveryId: "dlv_1",
@@ -27,6 +33,7 @@ function row(changes: Partial<SeenRow> = {}, ...lines: string[]): SeenRow {
     executedAt: null,
     expiresAt: "2026-12-20T12:00:00.000Z",
     notes: [written, ...lines].join("\n"),
+    updatedAt: "2026-11-20T18:05:02.000Z",
     ...changes,
   };
 }
@@ -83,8 +90,8 @@ test("active or planned: it waits, its time passed or not", () => {
       expect(read(row({ status, expiresAt }))).toBe("waiting");
 });
 
-test("active with a success in its notes contradicts itself: nobody knows", () => {
-  for (const status of ["active", "planned"]) expect(read(row({ status }, succeeded))).toBe("unknown");
+test("active with a success in its notes: paid, and somebody made it active again", () => {
+  for (const status of ["active", "planned"]) expect(read(row({ status }, succeeded))).toBe("tampered");
 });
 
 test("executed without its line or its time proves nothing", () => {
@@ -128,15 +135,15 @@ test.each([
   ["a list", { notes: "[100]" }],
   ["null", { notes: "null" }],
   ["a number", { notes: "100" }],
-])("altered to %s: nobody knows, whatever its status says", (_, changes) => {
+])("altered to %s: tampered with, whatever its status says", (_, changes) => {
   for (const status of [{ status: "active" }, executed, failed, { status: "planned" }]) {
     const seen = row({ ...status, ...changes });
     const line =
       "status" in status && status.status === "failed"
         ? "[ERROR] Insufficient funds: 5.0 < 100.0"
         : succeeded;
-    expect(read({ ...seen, notes: `${seen.notes}\n${line}` })).toBe("unknown");
-    expect(read(seen)).toBe("unknown");
+    expect(read({ ...seen, notes: `${seen.notes}\n${line}` })).toBe("tampered");
+    expect(read(seen)).toBe("tampered");
   }
 });
 
@@ -156,16 +163,60 @@ test("a row that we voided is refused for good; one that somebody else cancelled
     before: `${written}\n[ERROR] Insufficient funds: 1 < 2`,
   });
   expect(read(row({ status: "cancelled", notes: voided }))).toBe("refused");
-  expect(read(row({ status: "cancelled", notes: withAmount(0) }))).toBe("unknown");
-  expect(read(row({ status: "cancelled", notes: JSON.stringify({ amount: 100, voided: true }) }))).toBe(
-    "unknown",
-  );
-  expect(read(row({ status: "cancelled", notes: JSON.stringify({ amount: 0, voided: "true" }) }))).toBe(
-    "unknown",
-  );
+  expect(read(row({ status: "cancelled" }))).toBe("unknown");
+  for (const notes of [withAmount(0), JSON.stringify({ amount: 0, voided: "true" })])
+    expect(read(row({ status: "cancelled", notes }))).toBe("tampered");
+  // Its amount is ours, and yet it is none of our words.
+  const halfVoided = JSON.stringify({ amount: 100, voided: true });
+  expect(read(row({ status: "cancelled", notes: halfVoided }))).toBe("unknown");
 });
 
 test("only whole ducats are sent: what is expected of the row is the same", () => {
   expect(readEvidence(row(executed, succeeded), { ...expected, millis: millis(100_000n) })).toBe("executed");
-  expect(readEvidence(row(executed, succeeded), { ...expected, millis: millis(101_000n) })).toBe("unknown");
+  expect(readEvidence(row(executed, succeeded), { ...expected, millis: millis(101_000n) })).toBe("tampered");
+});
+
+const touchedAt = "2026-11-20T12:00:00.000Z";
+const since = (seen: SeenRow) => readEvidence(seen, { ...expected, touchedAt });
+
+test("active and written to after our activation: tampered with, whatever it says; to the second", () => {
+  for (const status of ["active", "planned"]) {
+    expect(since(row({ status, updatedAt: "2026-11-20T12:00:00.999Z" }))).toBe("waiting");
+    expect(since(row({ status, updatedAt: "2026-11-20T12:00:01.000Z" }))).toBe("tampered");
+  }
+});
+
+test("inert, and written to since it was pinned: tampered with; active by then, it is our activation", () => {
+  const pinned = { ...expected, inertAt: touchedAt };
+  expect(readEvidence(row({ status: "planned", updatedAt: "2026-11-20T12:00:00.999Z" }), pinned)).toBe(
+    "waiting",
+  );
+  expect(readEvidence(row({ status: "planned" }), pinned)).toBe("tampered");
+  expect(readEvidence(row(), pinned)).toBe("waiting");
+});
+
+test.each([
+  ["within the game's time", "2026-11-20T18:05:00.000Z", "2026-11-20T18:14:59.000Z", "executed"],
+  ["touched after that", "2026-11-20T18:05:00.000Z", "2026-11-20T18:15:01.000Z", "tampered"],
+  ["written long before it began", "2026-11-20T18:05:00.000Z", "2026-11-20T17:59:00.000Z", "tampered"],
+  ["begun before it was activated", "2026-11-20T11:54:00.000Z", "2026-11-20T12:00:02.000Z", "tampered"],
+])("executed, %s", (_, executedAt, updatedAt, verdict) => {
+  expect(since(row({ status: "executed", executedAt, updatedAt }, succeeded))).toBe(verdict);
+});
+
+test("turned to failed by a later run: credited, however late that was", () => {
+  const late = { ...executed, status: "failed", updatedAt: "2026-11-21T18:05:00.000Z" };
+  expect(since(row(late, succeeded, "[ERROR] Insufficient funds: 5.0 < 100.0"))).toBe("executed");
+});
+
+test("a baseline is taken only of an active row that is as we would have left it", () => {
+  const { updatedAt } = row();
+  expect(baselineOf(row(), expected)).toBe(updatedAt);
+  for (const seen of [
+    row({ status: "planned" }),
+    row({}, succeeded),
+    row({ notes: withAmount(101) }),
+    row(executed),
+  ])
+    expect(baselineOf(seen, expected)).toBeUndefined();
 });

@@ -1,4 +1,5 @@
 /** Open an account, be signed in, and go on where you were. */
+import { suggestCitizens } from "../citizen-search.ts";
 import { find, make } from "../dom.ts";
 import { clearErrors, onSubmit, showError, valueOf } from "../fields.ts";
 import { refusalWords } from "../refusal.ts";
@@ -10,6 +11,7 @@ const form = find("#form", HTMLFormElement);
 const asked = new URLSearchParams(location.search);
 
 void showSession();
+suggestCitizens(find("#citizen", HTMLInputElement, form));
 find("#other", HTMLAnchorElement).search = location.search;
 
 onSubmit(form, async () => {

@@ -1,6 +1,7 @@
 /** The citizen of Venice: where ducats go, and whether his wallet has signed for this account. */
 import { askCitizenProof, changeCitizen, proveCitizen, unlinkCitizen } from "../account-api.ts";
 import { actButton } from "../buttons.ts";
+import { suggestCitizens } from "../citizen-search.ts";
 import { find, make } from "../dom.ts";
 import { makeField } from "../fields.ts";
 import { confirmed } from "../question.ts";
@@ -65,6 +66,7 @@ export function citizenSection(): Promise<void> {
       hint: "Exactly as in Venice; capital letters count. We look it up.",
       attributes: { required: "", maxlength: "100", autocapitalize: "off", spellcheck: "false" },
     });
+    suggestCitizens(find("input", HTMLInputElement, field));
     const yes = await confirmed({
       title: "Another citizen",
       words: account.citizenProved

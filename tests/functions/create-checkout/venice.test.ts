@@ -5,6 +5,7 @@ import { useLog } from "../../support/log.ts";
 import {
   checkout,
   deliver,
+  endPenalty,
   newCustomer,
   paidPurchase,
   statusOf,
@@ -138,15 +139,25 @@ test.each([
   expect(log.last().trips).not.toHaveProperty("stripe");
   world.airtable.faults.clear();
   await expectNoSession(customer);
+  await endPenalty(world);
   expect((await checkout(customer, { pack: "starter" }, "venice-away")).status).toBe(201);
 });
 
-test("Redis away once the order is pinned: our share of Airtable is unknown, so 503 and no session", async () => {
+test("Redis away once the order is pinned: Postgres says when Venice may be asked", async () => {
+  await leaveFree(10_000);
   const customer = await newCustomer();
   world.upstash.faults.plan({ kind: "status", skip: 1, times: 5 });
+  expect((await checkout(customer, { pack: "starter" })).status).toBe(201);
+  expect(log.last().trips).toEqual({ postgres: 3, redis: 2, venice: 1, stripe: 1 });
+});
+
+test("both away once the order is pinned: our share of Airtable is unknown, so 503 and no session", async () => {
+  const customer = await newCustomer();
+  world.upstash.faults.plan({ kind: "status", skip: 1, times: 5 });
+  world.gateway.faults.plan({ kind: "status", skip: 1 });
   const refused = await checkout(customer, { pack: "starter" });
   expect([refused.status, refused.body.code]).toEqual([503, "limiter_unavailable"]);
-  expect(log.last().trips).toEqual({ postgres: 1, redis: 2 });
+  expect(log.last().trips).toEqual({ postgres: 2, redis: 2 });
   await expectNoSession(customer);
 });
 

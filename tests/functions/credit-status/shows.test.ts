@@ -67,7 +67,6 @@ test.each([
   ["Venice refuses", "airtable", { kind: "status", status: 500 }],
   ["Venice throttles", "airtable", { kind: "status", status: 429 }],
   ["Venice cuts the line", "airtable", { kind: "drop_before" }],
-  ["Redis is away", "upstash", { kind: "status", status: 500 }],
 ] as const)("%s: the purse is null and all the rest is shown", async (_, part, fault) => {
   const customer = await newCitizen(100);
   const { completed } = await paidPurchase(world, customer, { pack: "starter", deliverTo: "wallet" });
@@ -77,6 +76,14 @@ test.each([
   expect(answer.status).toBe(200);
   expect(answer.body).toMatchObject({ walletMillis: 100_000, purseMillis: null });
   expect(answer.body.purchases).toHaveLength(1);
+});
+
+test("Redis is away: the purse is shown all the same, Postgres says when Venice may be asked", async () => {
+  const customer = await newCitizen(100);
+  await world.database.rows("update pace set next_at = '-infinity'");
+  world.upstash.faults.plan({ kind: "status", status: 500 });
+  expect((await statusOf(customer)).purseMillis).toBe(100_000);
+  expect(log.last().trips).toEqual({ postgres: 3, redis: 1, venice: 1 });
 });
 
 test("an old purse is not shown when Venice is away: null, not yesterday's", async () => {

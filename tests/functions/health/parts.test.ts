@@ -71,9 +71,10 @@ test("what waits for somebody is counted", async () => {
   // The receipt, and the operator's alert.
   const letters = oneMore(oneMore(before, "queuedLetters"), "queuedLetters");
   expect(await counts()).toEqual(oneMore(letters, "openAlerts", "parkedEvents", "waitingDeliveries"));
-  await world.database.rows("update deliveries set status = 'uncertain' where purchase_id = $1", [
-    purchaseId,
-  ]);
+  await world.database.rows(
+    "update deliveries set status = 'uncertain', concluded_at = now() where purchase_id = $1",
+    [purchaseId],
+  );
   expect(await counts()).toEqual(oneMore(letters, "openAlerts", "parkedEvents", "uncertainDeliveries"));
 });
 
