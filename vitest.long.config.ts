@@ -1,4 +1,4 @@
-/** What takes too long for every `npm test`: `npm run test:journeys`, and `npm run test:timing`, which needs a quiet machine. */
+/** What takes too long for every `npm test`: `npm run test:proofs`, `npm run test:journeys`, and `npm run test:timing`, which needs a quiet machine. */
 import { defineConfig } from "vitest/config";
 
 export default defineConfig({

@@ -21,11 +21,21 @@ export type Site = {
   close(): Promise<void>;
 };
 
+/** A port that was free when it was chosen may be another test's when it is opened: then others are chosen. */
+async function startOnFreePorts(siteUrl: string, tries = 3) {
+  const environment = chooseEnvironment({}, await withFreePorts(readProject().devVariables));
+  try {
+    return { environment, stack: await startStack({ environment, siteUrl }) };
+  } catch (error) {
+    if (tries <= 1) throw error;
+    return await startOnFreePorts(siteUrl, tries - 1);
+  }
+}
+
 export async function startSite(): Promise<Site> {
   const [sitePort, vitePort] = [await freePort(), await freePort()];
   const url = `http://localhost:${sitePort}`;
-  const environment = chooseEnvironment({}, await withFreePorts(readProject().devVariables));
-  const stack = await startStack({ environment, siteUrl: url });
+  const { environment, stack } = await startOnFreePorts(url);
   await mkdir(keptFolder, { recursive: true });
   const folder = await mkdtemp(join(keptFolder, "functions-"));
   const stopFollowing = writeFunctionStubs(folder);
