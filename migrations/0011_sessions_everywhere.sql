@@ -287,33 +287,6 @@ begin
 end
 $$;
 
--- Internal.
-create function credit_status_of(p_account text) returns jsonb
-language sql stable security definer set search_path = pg_catalog, public, pg_temp
-as $$
-  select jsonb_build_object(
-    'citizen', a.citizen,
-    'walletMillis', b.wallet, 'transitMillis', b.transit, 'frozenMillis', b.frozen, 'heldMillis', b.held,
-    'debtMillis', -b.debt,
-    'purse', (select jsonb_build_object('millis', s.millis, 'readAt', iso(s.read_at))
-      from purses s where s.citizen = a.citizen),
-    'purchases', coalesce((
-      select jsonb_agg(jsonb_build_object('id', p.id, 'status', p.status, 'pack', p.pack, 'usdCents', p.amount_cents,
-        'baseMillis', p.base_millis, 'bonusMillis', p.bonus_millis, 'totalMillis', p.base_millis + p.bonus_millis,
-        'repaidMillis', p.repaid_millis, 'deliverTo', p.deliver_to, 'citizen', p.citizen,
-        'lastDecline', p.last_decline, 'openedAt', iso(p.opened_at), 'paidAt', iso(p.paid_at),
-        'paymentUrl', case when p.status = 'open' then t.session_url end) order by p.opened_at desc, p.id)
-      from (select * from purchases where account_id = a.id and status <> 'draft'
-            order by opened_at desc, id limit 20) p
-      join purchase_attempts t on t.purchase_id = p.id and t.attempt = p.attempt), '[]'),
-    'deliveries', coalesce((
-      select jsonb_agg(jsonb_build_object('id', d.id, 'status', d.status, 'millis', d.millis, 'citizen', d.citizen,
-        'purchaseId', d.purchase_id, 'createdAt', iso(d.created_at), 'activeSince', iso(d.activated_at),
-        'concludedAt', iso(d.concluded_at)) order by d.created_at desc, d.id)
-      from (select * from deliveries where account_id = a.id order by created_at desc, id limit 20) d), '[]'))
-  from accounts a join balances b on b.account_id = a.id where a.id = p_account
-$$;
-
 -- Everything a customer sees of their ducats, in one answer. {kind: 'unauthorised' | 'forbidden'} or {kind: 'read',
 -- keySeenLongAgo, status}. `purse` is the last sight of the citizen's purse, however old. Drafts are left out: nothing was
 -- offered to the customer yet.

@@ -180,8 +180,8 @@ begin
 end
 $$;
 
--- Internal.
-create or replace function credit_status_of(p_account text) returns jsonb
+-- Internal. Everything a customer sees of an account's ducats (credit_status, 0011).
+create function credit_status_of(p_account text) returns jsonb
 language sql stable security definer set search_path = pg_catalog, public, pg_temp
 as $$
   select jsonb_build_object(

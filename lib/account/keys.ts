@@ -6,6 +6,7 @@ import { DAY_MS, later } from "../clock.ts";
 import { sql } from "../db/port.ts";
 import { timeColumn } from "../db/columns.ts";
 import { newApiKey } from "./api-key.ts";
+import type { Caller } from "./caller.ts";
 
 export type ApiKey = {
   readonly id: string;
@@ -117,6 +118,14 @@ export async function revokeKey(app: Pick<App, "db" | "clock" | "visit">, sessio
 }
 
 /** Writes down that a key was used: after the answer, and not more often than each quarter of an hour. */
-export async function touchKey(app: Pick<App, "db" | "clock">, keyHash: Uint8Array): Promise<void> {
-  await app.db.query(sql`select touch_api_key(${app.clock()}::timestamptz, ${keyHash}::bytea)`, z.unknown());
+export async function touchKey(
+  app: Pick<App, "db" | "clock">,
+  caller: Caller,
+  seenLongAgo: boolean,
+): Promise<void> {
+  if (caller.kind !== "key" || !seenLongAgo) return;
+  await app.db.query(
+    sql`select touch_api_key(${app.clock()}::timestamptz, ${caller.hash}::bytea)`,
+    z.unknown(),
+  );
 }

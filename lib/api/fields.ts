@@ -1,5 +1,6 @@
 /** Fields that several declarations share: who signs in, with what. */
 import * as z from "zod";
+import { isOneLine } from "../citizens/name.ts";
 import { textWire, timeWire } from "./wire.ts";
 
 export const emailField = z
@@ -18,7 +19,7 @@ export const passwordField = z.string().max(200, "must have at most 200 characte
 /** It stands in the message that a wallet signs: no line of its own, no letter that turns the text around. */
 export const citizenField = textWire
   .trim()
-  .refine((name) => !/[\p{Cc}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]/u.test(name), "must be one line of text")
+  .refine(isOneLine, "must be one line of text")
   .min(1, "must not be empty")
   .max(100, "must have at most 100 characters");
 export const nameField = textWire

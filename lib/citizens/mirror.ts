@@ -7,6 +7,7 @@ import { sql } from "../db/port.ts";
 import { messageOf, Unavailable } from "../errors.ts";
 import type { Citizen } from "../town/port.ts";
 import { PROCESSOR } from "../venice/port.ts";
+import { isOneLine } from "./name.ts";
 
 /** Below the platform's 30 seconds, with room for the page in hand. */
 const budgetMs = 16 * SECOND_MS;
@@ -81,10 +82,5 @@ function isSuggestable({ username, socialClass }: Citizen): boolean {
 }
 
 function isLine(text: string): boolean {
-  return (
-    text.isWellFormed() &&
-    text.length <= 100 &&
-    text.trim() === text &&
-    !/[\p{Cc}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]/u.test(text)
-  );
+  return text.isWellFormed() && text.length <= 100 && text.trim() === text && isOneLine(text);
 }

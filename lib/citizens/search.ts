@@ -1,6 +1,6 @@
 /** The type-ahead over the mirror: suggestions only, what is typed in full is looked up in Venice itself. */
-import { createHash } from "node:crypto";
 import * as z from "zod";
+import { digest } from "../account/attempts.ts";
 import { networkOf } from "../account/network.ts";
 import type { App } from "../app.ts";
 import { sql } from "../db/port.ts";
@@ -11,9 +11,7 @@ const searchByAddress = { name: "citizens-address", limit: 60, windowSeconds: 60
 
 /** A search by somebody of this network. */
 export function countSearch(limiter: Limiter, address: string): Promise<Verdict> {
-  // Redis holds no personal data in the clear.
-  const subject = createHash("sha256").update(networkOf(address)).digest("base64url").slice(0, 22);
-  return limiter.take(searchByAddress, subject);
+  return limiter.take(searchByAddress, digest(networkOf(address)));
 }
 
 /** Those whose username begins with the text, then those that contain it. */

@@ -1,4 +1,6 @@
 /** The one page that functions render themselves: a refusal, for a form sent without JavaScript. */
+import { escapeHtml } from "../html.ts";
+
 type Shown = { readonly title: string; readonly detail: string; readonly requestId: string };
 
 export function problemPage({ title, detail, requestId }: Shown): string {
@@ -9,12 +11,4 @@ export function problemPage({ title, detail, requestId }: Shown): string {
 small{opacity:.7}</style></head>
 <body><main><h1>${escapeHtml(title)}</h1><p>${escapeHtml(detail)}</p>
 <p><a href="/">Back to the start</a></p><p><small>Request ${escapeHtml(requestId)}</small></p></main></body></html>`;
-}
-
-function escapeHtml(text: string): string {
-  return text
-    .replaceAll("&", "&amp;")
-    .replaceAll("<", "&lt;")
-    .replaceAll(">", "&gt;")
-    .replaceAll('"', "&quot;");
 }

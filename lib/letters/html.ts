@@ -1,4 +1,5 @@
 /** A letter as HTML for mail programs: one column, styles at each element, a dark scheme where the program knows one. */
+import { escapeHtml } from "../html.ts";
 import type { Block, Sheet } from "./letter.ts";
 
 // The colours of site/src/styles/tokens.css; mail programs know no variables.
@@ -90,13 +91,4 @@ function actionHtml(label: string, url: string): string {
 function factHtml(name: string, value: string): string {
   const box = "display:inline-block;vertical-align:top;margin:0;box-sizing:border-box";
   return `<div class="rule" style="padding:9px 0;border-top:1px solid ${light.line}"><dt class="soft" style="${box};width:38%;padding-right:12px;color:${light.soft}">${name}</dt><dd class="ink" style="${box};width:62%;color:${light.ink};overflow-wrap:anywhere">${value}</dd></div>`;
-}
-
-export function escapeHtml(words: string): string {
-  return words
-    .replaceAll("&", "&amp;")
-    .replaceAll("<", "&lt;")
-    .replaceAll(">", "&gt;")
-    .replaceAll('"', "&quot;")
-    .replaceAll("'", "&#39;");
 }

@@ -14,7 +14,7 @@ export default endpoint(
       const answer = await creditStatus(app, caller);
       switch (answer.kind) {
         case "read":
-          if (caller.kind === "key" && answer.keySeenLongAgo) afterwards(touchKey(app, caller.hash));
+          afterwards(touchKey(app, caller, answer.keySeenLongAgo));
           return { status: 200, body: answer.status };
         case "unauthorised":
           return problem("unauthenticated");

@@ -13,7 +13,7 @@ export default endpoint(
       const listed = await listDeliveries(app, caller, query.before);
       switch (listed.kind) {
         case "read":
-          if (caller.kind === "key" && listed.keySeenLongAgo) afterwards(touchKey(app, caller.hash));
+          afterwards(touchKey(app, caller, listed.keySeenLongAgo));
           return { status: 200, body: { deliveries: listed.deliveries } };
         case "unauthorised":
           return problem("unauthenticated");
@@ -25,7 +25,7 @@ export default endpoint(
       const read = await readDelivery(app, caller, id);
       switch (read.kind) {
         case "read":
-          if (caller.kind === "key" && read.keySeenLongAgo) afterwards(touchKey(app, caller.hash));
+          afterwards(touchKey(app, caller, read.keySeenLongAgo));
           return { status: 200, body: { delivery: read.delivery, steps: read.steps } };
         case "not_found":
           return problem("not_found");

@@ -26,7 +26,7 @@ export default endpoint(
           return problem("insufficient_scope", { headers });
         case "judged": {
           const { accountId, results, walletMillis, keySeenLongAgo } = charged;
-          if (caller.kind === "key" && keySeenLongAgo) afterwards(touchKey(app, caller.hash));
+          afterwards(touchKey(app, caller, keySeenLongAgo));
           note({ account: accountId, events: results.length });
           return { status: 200, headers, body: { results, walletMillis } };
         }
@@ -40,7 +40,7 @@ export default endpoint(
         case "forbidden":
           return problem("insufficient_scope");
         case "reported":
-          if (caller.kind === "key" && report.keySeenLongAgo) afterwards(touchKey(app, caller.hash));
+          afterwards(touchKey(app, caller, report.keySeenLongAgo));
           return { status: 200, body: { days: report.days } };
       }
     },

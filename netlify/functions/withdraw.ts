@@ -26,7 +26,7 @@ export default endpoint(
         case "queued": {
           const { delivery, walletMillis, accountId, keySeenLongAgo } = outcome;
           note({ account: accountId });
-          if (caller.kind === "key" && keySeenLongAgo) afterwards(touchKey(app, caller.hash));
+          afterwards(touchKey(app, caller, keySeenLongAgo));
           return { status: 202, body: { delivery, walletMillis } };
         }
         case "insufficient":

@@ -1,55 +1,14 @@
 /** What the sum of all rows must not hide: equal rows exchanged, strangers in between, one among ten thousand. */
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { afterEach, describe, expect, test } from "vitest";
 import { SECOND_MS } from "../../lib/clock.ts";
-import { runOnce, type RunReport } from "../../lib/delivery/run.ts";
-import {
-  advance,
-  asActive,
-  asExecuted,
-  minutes,
-  processor,
-  purse,
-  useDeliveries,
-  veniceRows,
-} from "../support/delivering.ts";
+import { runOnce } from "../../lib/delivery/run.ts";
+import { asActive, asExecuted, minutes, processor, purse, veniceRows } from "../support/delivering.ts";
+import { useWatched, type Active } from "../support/watching.ts";
 import { appAt, booksBalance, newCustomer, useWorld, type Customer } from "../support/world.ts";
 
 const world = useWorld();
-const { clock, activeDelivery, status, alertsOf, openAlerts } = useDeliveries(world);
+const { clock, status, alertsOf, openAlerts, pass, run, settled } = useWatched(world);
 const thiefsCitizen = "BarnabottoLuca";
-
-beforeEach(() => {
-  vi.useFakeTimers({ toFake: ["Date"], now: clock.now });
-});
-afterEach(() => {
-  world.airtable.mend();
-  vi.useRealTimers();
-});
-
-/** The stand-in's time goes with the app's. */
-function pass(ms: number): void {
-  advance(clock, ms);
-  vi.setSystemTime(clock.now);
-}
-
-/** A run a minute; the last one's report. */
-async function run(times = 1): Promise<RunReport> {
-  pass(minutes(1));
-  const report = await runOnce(appAt(clock), 100);
-  return times > 1 ? await run(times - 1) : report;
-}
-
-type Active = Awaited<ReturnType<typeof activeDelivery>>;
-
-/** Active for a while, and seen so. */
-async function settled(
-  input: { pack?: string; amountCents?: number } = { pack: "starter" },
-  citizen?: string,
-) {
-  const active = await activeDelivery(input, citizen);
-  await run();
-  return active;
-}
 
 function forge({ row }: Active, fields: Record<string, unknown>): void {
   world.airtable.forge("STRATAGEMS", row.id, fields);

@@ -1,9 +1,7 @@
 /** Somebody writes to our rows, at every moment: noticed, frozen, alerted; nobody is paid twice, nothing paid comes back. */
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 import { SECOND_MS } from "../../lib/clock.ts";
-import { runOnce, type RunReport } from "../../lib/delivery/run.ts";
 import {
-  advance,
   asActive,
   asExecuted,
   asRefused,
@@ -12,48 +10,16 @@ import {
   pendingDelivery,
   processor,
   purse,
-  useDeliveries,
   veniceRows,
 } from "../support/delivering.ts";
-import { appAt, booksBalance, useWorld, type Customer } from "../support/world.ts";
+import { useWatched, type Active } from "../support/watching.ts";
+import { booksBalance, useWorld, type Customer } from "../support/world.ts";
 
 const world = useWorld();
-const { clock, activeDelivery, status, alertsOf, openAlerts } = useDeliveries(world);
+const { status, alertsOf, openAlerts, pass, run, settled } = useWatched(world);
 const thiefsCitizen = "BarnabottoLuca";
 
-beforeEach(() => {
-  vi.useFakeTimers({ toFake: ["Date"], now: clock.now });
-});
-afterEach(() => {
-  world.airtable.mend();
-  vi.useRealTimers();
-});
-
-/** The stand-in's time goes with the app's. */
-function pass(ms: number): void {
-  advance(clock, ms);
-  vi.setSystemTime(clock.now);
-}
-
-/** A run a minute; the last one's report. */
-async function run(times = 1): Promise<RunReport> {
-  pass(minutes(1));
-  const report = await runOnce(appAt(clock), 100);
-  return times > 1 ? await run(times - 1) : report;
-}
-
-type Active = Awaited<ReturnType<typeof activeDelivery>>;
 type Changes = (active: Active) => Record<string, unknown>;
-
-/** Active for a while, and seen so. */
-async function settled(
-  input: { pack?: string; amountCents?: number } = { pack: "starter" },
-  citizen?: string,
-) {
-  const active = await activeDelivery(input, citizen);
-  await run();
-  return active;
-}
 
 function forge({ row }: Active, fields: Record<string, unknown>): void {
   world.airtable.forge("STRATAGEMS", row.id, fields);
