@@ -5,6 +5,7 @@ import { env as readEnv, type Env } from "./env.ts";
 import { randomId, type NewId } from "./ids.ts";
 import { logToStdout, type Log } from "./log.ts";
 import type { Mail } from "./mail/port.ts";
+import type { Game } from "./game/port.ts";
 import type { Limiter } from "./redis/port.ts";
 import type { Stripe } from "./stripe/port.ts";
 import type { Town } from "./town/port.ts";
@@ -26,6 +27,8 @@ export type Ports = {
   readonly db: Database;
   readonly stripe: Stripe;
   readonly venice: Venice;
+  /** Undefined where deliveries go by rows. */
+  readonly game: Game | undefined;
   readonly town: Town;
   readonly limiter: Limiter;
   /** Undefined where the operator has set no mail provider up. */

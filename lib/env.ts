@@ -30,6 +30,8 @@ const schema = z
     AIRTABLE_API_KEY: secret,
     AIRTABLE_BASE_ID: z.string().regex(/^app\w+$/, "must be an Airtable base id (app…)"),
     AIRTABLE_ENDPOINT_URL: url.optional(),
+    VENICE_TRANSPORT: z.enum(["rows", "try_create"]).default("rows"),
+    VENICE_API_URL: url.optional(),
     AIRTABLE_REQUESTS_PER_SECOND: z.coerce.number().int().positive().default(2),
     RESERVE_FLOOR_DUCATS: z.coerce.number().int().nonnegative().default(100_000),
     RESERVE_TARGET_DUCATS: z.coerce.number().int().positive().optional(),
@@ -51,6 +53,10 @@ const schema = z
   .refine((env) => !(env.STRIPE_API_BASE && env.STRIPE_SECRET_KEY.includes("_live_")), {
     path: ["STRIPE_API_BASE"],
     error: "must not be set together with a live key",
+  })
+  .refine((env) => env.VENICE_TRANSPORT === "rows" || env.VENICE_API_URL, {
+    path: ["VENICE_TRANSPORT"],
+    error: "try_create needs VENICE_API_URL beside it",
   })
   .refine((env) => (env.RESERVE_TARGET_DUCATS ?? Infinity) >= env.RESERVE_FLOOR_DUCATS, {
     path: ["RESERVE_TARGET_DUCATS"],

@@ -163,7 +163,14 @@ async function readPinned(ports: Ports, { recordId }: Held): Promise<SeenRow | u
 /** Read as a delivery's row is, after its own two citizens: the treasury pays, the processor is paid. */
 function readTopUp(row: SeenRow | undefined, { id, payer, millis }: Held): Reading {
   if (!row || row.executedBy !== payer || row.targetCitizen !== PROCESSOR) return "unknown";
-  const expected = { stratagemId: id, citizen: PROCESSOR, millis, inertAt: null, touchedAt: null };
+  const expected = {
+    transport: "rows" as const,
+    reference: id,
+    citizen: PROCESSOR,
+    millis,
+    inertAt: null,
+    touchedAt: null,
+  };
   const reading = readEvidence({ ...row, executedBy: PROCESSOR }, expected);
   return reading === "tampered" ? "unknown" : reading;
 }

@@ -5,7 +5,9 @@ import { PROCESSOR, type SeenRow } from "../venice/port.ts";
 import type { Verdict } from "./outbox.ts";
 
 type Expected = {
-  readonly stratagemId: string;
+  readonly transport: "rows" | "try_create";
+  /** The row's StratagemId; by try-create, whose rows the game names, a part of its notes. */
+  readonly reference: string;
   readonly citizen: string;
   readonly millis: Millis;
   /** The row's UpdatedAt when it was pinned, inert, and as our activation left it, where they are known. */
@@ -16,8 +18,8 @@ type Expected = {
 /** `waiting` rows say nothing yet. */
 export type Reading = Exclude<Verdict, "tampered"> | "waiting";
 
-/** The game's clock beside Airtable's. */
-const clocksDifferMs = 5 * MINUTE_MS;
+/** The game's clock beside Airtable's, or beside ours. */
+export const clocksDifferMs = 5 * MINUTE_MS;
 /** From a transfer's beginning (ExecutedAt) to its row's one write at the end, Airtable's penalties included. */
 const transferTakesMs = 10 * MINUTE_MS;
 
@@ -55,6 +57,16 @@ export function baselineOf(row: SeenRow, expected: Expected): string | undefined
     : undefined;
 }
 
+/** Our references to deliveries that a row's notes mention, however the game has wrapped them. */
+export function referencesIn({ notes }: Pick<SeenRow, "notes">): readonly string[] {
+  return notes.match(/dlv_[0-9a-z]{20}-\d+/g) ?? [];
+}
+
+/** Active and past its time: the game's own runs leave it, but somebody may still run it by hand. */
+export function isLapsed({ status, expiresAt }: SeenRow, now: Date): boolean {
+  return status === "active" && expiresAt !== null && Date.parse(expiresAt) + transferTakesMs < now.getTime();
+}
+
 /** Written to after us. To the second: Airtable may show no more. */
 function isTouched({ status, updatedAt }: SeenRow, { inertAt, touchedAt }: Expected): boolean {
   const left = touchedAt ?? (status === "planned" ? inertAt : null);
@@ -75,12 +87,16 @@ function secondsOf(time: string): number {
 /** Whether the row still pays what we wrote to whom we wrote, as the game would read it. */
 function isAltered(row: SeenRow, expected: Expected): boolean {
   return (
-    row.stratagemId !== expected.stratagemId ||
+    !isOurs(row, expected) ||
     row.type !== "transfer_ducats" ||
     row.executedBy !== PROCESSOR ||
     row.targetCitizen !== expected.citizen ||
     (!isVoided(row.notes) && amountOf(row.notes) !== wholeDucats(expected.millis))
   );
+}
+
+function isOurs(row: SeenRow, { transport, reference }: Expected): boolean {
+  return transport === "rows" ? row.stratagemId === reference : referencesIn(row).includes(reference);
 }
 
 function refusedWithoutEffect(notes: string): boolean {
@@ -90,7 +106,7 @@ function refusedWithoutEffect(notes: string): boolean {
 }
 
 /** The game appends lines to Notes: only the first JSON value is ours. */
-function amountOf(notes: string): Millis | undefined {
+export function amountOf(notes: string): Millis | undefined {
   const value = firstJson(notes);
   return value ? millisOfDecimal(Reflect.get(value, "amount")) : undefined;
 }

@@ -9,7 +9,7 @@ type Books = Pick<App, "db" | "clock">;
 /** Longer than a function can live, so that a lease's end means its holder's. */
 const leaseSeconds = 90;
 /** After a lease ran out: what its holder sent may still be on its way. */
-const quietSeconds = 30;
+export const quietSeconds = 30;
 
 const claimRow = z
   .object({
@@ -17,7 +17,7 @@ const claimRow = z
     lease_token: z.string(),
     citizen: z.string(),
     millis: millisColumn,
-    stratagem_id: z.string(),
+    reference: z.string(),
     record_id: z.string().nullable(),
     purchase_id: z.string().nullable(),
     payment_intent: z.string().nullable(),
@@ -28,7 +28,7 @@ const claimRow = z
     token: row.lease_token,
     citizen: row.citizen,
     millis: row.millis,
-    stratagemId: row.stratagem_id,
+    reference: row.reference,
     recordId: row.record_id,
     purchaseId: row.purchase_id,
     paymentIntent: row.payment_intent,
@@ -39,12 +39,22 @@ const claimRow = z
 export type Claim = z.output<typeof claimRow>;
 export type Held = Pick<Claim, "id" | "token">;
 
-export function claimDeliveries({ db, clock }: Books, limit: number): Promise<Claim[]> {
+/** Deliveries by rows; `begin`: new ones, too. */
+export function claimDeliveries({ db, clock }: Books, limit: number, begin: boolean): Promise<Claim[]> {
   return db.query(
     sql`select * from claim_deliveries(${clock()}::timestamptz, ${limit}::int,
-      make_interval(secs => ${leaseSeconds}::int), make_interval(secs => ${quietSeconds}::int))`,
+      make_interval(secs => ${leaseSeconds}::int), make_interval(secs => ${quietSeconds}::int), ${begin}::boolean)`,
     claimRow,
   );
+}
+
+/** The intent to ask the game for one transfer: from here on it may be paid. None while another is under way. */
+export async function beginTry({ db, clock }: Books): Promise<Claim | undefined> {
+  const [claim] = await db.query(
+    sql`select * from begin_try(${clock()}::timestamptz, make_interval(secs => ${leaseSeconds}::int))`,
+    claimRow,
+  );
+  return claim;
 }
 
 const idRow = z.object({ id: z.string() });
@@ -61,12 +71,17 @@ export async function pinRecords(
   return new Set(rows.map(({ id }) => id));
 }
 
-/** After the activation was seen, with the row's UpdatedAt from then on where it is known; how many were ours to report. */
+/**
+ * After the activation was seen, with the row's UpdatedAt from then on where it is known; by try-create with the record that
+ * the game named. How many were ours to report.
+ */
 export async function markActive(
   { db, clock }: Books,
-  held: readonly (Held & { readonly touchedAt?: string | undefined })[],
+  held: readonly (Held & { readonly touchedAt?: string | undefined; readonly recordId?: string | null })[],
 ): Promise<number> {
-  const wire = JSON.stringify(held.map(({ id, token, touchedAt }) => ({ id, token, touchedAt })));
+  const wire = JSON.stringify(
+    held.map(({ id, token, touchedAt, recordId }) => ({ id, token, touchedAt, recordId })),
+  );
   const rows = await db.query(sql`select mark_active(${clock()}::timestamptz, ${wire}::jsonb) as id`, idRow);
   return rows.length;
 }
@@ -87,7 +102,9 @@ export async function postpone(
 
 const watchedColumn = z.object({
   id: z.string(),
-  stratagemId: z.string(),
+  transport: z.enum(["rows", "try_create"]),
+  /** The row's StratagemId, or by try-create a part of its notes. */
+  reference: z.string(),
   recordId: z.string(),
   citizen: z.string(),
   millis: millisColumn,
@@ -99,18 +116,30 @@ const watchedColumn = z.object({
   seenAt: z.string().nullable(),
 });
 
+/** A transfer that the game was asked for, and whose row we don't know. */
+const askedColumn = z.object({
+  id: z.string(),
+  reference: z.string(),
+  citizen: z.string(),
+  millis: millisColumn,
+  askedAt: timeColumn,
+  leasedUntil: timeColumn.nullable(),
+});
+
 const workColumn = z.object({
   reserve: z.object({ purseMillis: millisColumn, version: z.int() }).nullable(),
   /** Since when changes of rows have not been read. */
   rowsFrom: timeColumn.nullable(),
   /** Whose rows are due to be read by id. */
   deliveries: z.array(watchedColumn),
+  asked: z.array(askedColumn),
   underWay: z.boolean(),
   waiting: z.boolean(),
 });
 
 export type Work = z.output<typeof workColumn>;
 export type WatchedDelivery = z.output<typeof watchedColumn>;
+export type AskedDelivery = z.output<typeof askedColumn>;
 
 export async function deliveryWork({ db, clock }: Books): Promise<Work> {
   const { work } = await db.one(
@@ -120,23 +149,41 @@ export async function deliveryWork({ db, clock }: Books): Promise<Work> {
   return work;
 }
 
-/** The deliveries that these rows are pinned to, ended ones too. */
-export async function deliveriesOfRecords(
+const aboutColumn = z.object({ deliveries: z.array(watchedColumn), asked: z.array(askedColumn) });
+
+/** What rows are about: deliveries that they are pinned to, ended ones too, and transfers asked for with these references. */
+export async function deliveriesOfRows(
   { db }: Pick<Books, "db">,
   recordIds: readonly string[],
-): Promise<WatchedDelivery[]> {
-  if (recordIds.length === 0) return [];
-  const { known } = await db.one(
-    sql`select deliveries_of_records(${JSON.stringify(recordIds)}::jsonb) as known`,
-    z.object({ known: z.array(watchedColumn) }),
+  references: readonly string[],
+): Promise<z.output<typeof aboutColumn>> {
+  if (recordIds.length === 0) return { deliveries: [], asked: [] };
+  const { about } = await db.one(
+    sql`select deliveries_of_rows(${JSON.stringify(recordIds)}::jsonb, ${JSON.stringify(references)}::jsonb) as about`,
+    z.object({ about: aboutColumn }),
   );
-  return known;
+  return about;
+}
+
+/** Pins the rows that were found for transfers that were asked for; those deliveries, watched from now on. */
+export async function adoptRows(
+  { db, clock }: Books,
+  found: readonly { readonly id: string; readonly reference: string; readonly recordId: string }[],
+): Promise<WatchedDelivery[]> {
+  if (found.length === 0) return [];
+  const { adopted } = await db.one(
+    sql`select adopt_rows(${clock()}::timestamptz, ${JSON.stringify(found)}::jsonb) as adopted`,
+    z.object({ adopted: z.array(watchedColumn) }),
+  );
+  return adopted;
 }
 
 /** What a row says happened to its ducats; what it proves, the purse decides. */
 export type Verdict = "executed" | "refused" | "unknown" | "tampered";
 export type Finding = {
   readonly id: string;
+  /** Of which row; void when the delivery has another by now. */
+  readonly recordId: string | null;
   /** `waiting` takes an earlier verdict back. */
   readonly verdict: Verdict | "waiting";
   readonly evidence?: object;

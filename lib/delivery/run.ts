@@ -4,10 +4,14 @@ import { SECOND_MS } from "../clock.ts";
 import { messageOf, Unavailable } from "../errors.ts";
 import { deliveryWork } from "./outbox.ts";
 import { sendBatch } from "./send.ts";
-import { watch } from "./watch.ts";
+import { tryOne } from "./try.ts";
+import { watch, type WatchOutcome } from "./watch.ts";
 
 /** Below the platform's 30 seconds, with room for the step in hand. */
 const budgetMs = 16 * SECOND_MS;
+
+/** The game carries a transfer out within seconds; a look takes one or two of our turns at Airtable. */
+const looksPerTry = 5;
 
 export type RunReport = {
   readonly sent: number;
@@ -19,9 +23,12 @@ export type RunReport = {
   readonly stopped: string | null;
 };
 
+type Ports = Pick<App, "db" | "venice" | "game" | "clock">;
+
 /** Sends at most `limit` deliveries. Venice or Redis away ends the run, with nothing lost. */
-export async function runOnce(app: Pick<App, "db" | "venice" | "clock">, limit: number): Promise<RunReport> {
+export async function runOnce(app: Ports, limit: number): Promise<RunReport> {
   const startedAt = performance.now();
+  const hasTime = () => performance.now() - startedAt < budgetMs;
   let report: RunReport = {
     sent: 0,
     executed: 0,
@@ -33,25 +40,39 @@ export async function runOnce(app: Pick<App, "db" | "venice" | "clock">, limit: 
   try {
     const work = await deliveryWork(app);
     if (!work.waiting && work.deliveries.length === 0) return report;
-    const watched = await watch(app, work);
-    report = { ...report, watching: watched.kind };
-    if (watched.kind === "concluded")
-      report = {
-        ...report,
-        executed: watched.executed.length,
-        rejected: watched.rejected.length,
-        uncertain: watched.uncertain.length,
-      };
+    report = withWatch(report, await watch(app, work));
     // While the purse has moved without explanation nothing new is added to what has to be explained.
-    if (watched.kind === "waiting" || watched.kind === "no_purse") return report;
-    while (report.sent < limit && performance.now() - startedAt < budgetMs) {
-      const sent = await sendBatch(app);
+    if (report.watching === "waiting" || report.watching === "no_purse") return report;
+    // What was begun by rows ends by rows, whatever is configured now.
+    while (report.sent < limit && hasTime()) {
+      const sent = await sendBatch(app, app.game === undefined);
       if (sent === 0) break;
       report = { ...report, sent: report.sent + sent };
+    }
+    while (app.game && report.sent < limit && hasTime()) {
+      const asked = await tryOne(app, app.game);
+      if (asked === "nothing") break;
+      if (asked === "given_back") continue;
+      report = { ...report, sent: report.sent + 1 };
+      const before = report.executed;
+      for (let looks = 0; looks < looksPerTry && report.executed === before && hasTime(); looks += 1)
+        report = withWatch(report, await watch(app, await deliveryWork(app)));
+      if (report.executed === before) break;
     }
     return report;
   } catch (error) {
     if (error instanceof Unavailable) return { ...report, stopped: messageOf(error) };
     throw error;
   }
+}
+
+function withWatch(report: RunReport, watched: WatchOutcome): RunReport {
+  if (watched.kind !== "concluded") return { ...report, watching: watched.kind };
+  return {
+    ...report,
+    watching: watched.kind,
+    executed: report.executed + watched.executed.length,
+    rejected: report.rejected + watched.rejected.length,
+    uncertain: report.uncertain + watched.uncertain.length,
+  };
 }

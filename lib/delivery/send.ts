@@ -5,17 +5,17 @@ import { ROWS_PER_WRITE, type SeenRow } from "../venice/port.ts";
 import { baselineOf, readEvidence } from "./evidence.ts";
 import { claimDeliveries, markActive, pinRecords, postpone, type Claim } from "./outbox.ts";
 
-const noBaseline = { inertAt: null, touchedAt: null };
+const unread = { transport: "rows", inertAt: null, touchedAt: null } as const;
 
 type Ports = Pick<App, "db" | "venice" | "clock">;
 
 /**
- * Claims one batch (as many as one Airtable write takes) and brings it to `active`; 0 when nothing was due.
+ * Claims one batch (as many as one Airtable write takes; with `begin` new ones, too) and brings it to `active`; 0 when nothing was due.
  * Dying between any two steps loses nothing: the next claim looks first and goes on from what it finds.
  * @throws Unavailable when Venice stops answering; what was unclear stays leased until the quiet period is over.
  */
-export async function sendBatch(app: Ports): Promise<number> {
-  const claims = await claimDeliveries(app, ROWS_PER_WRITE);
+export async function sendBatch(app: Ports, begin: boolean): Promise<number> {
+  const claims = await claimDeliveries(app, ROWS_PER_WRITE, begin);
   if (claims.length === 0) return 0;
   const rows = await clearly(app, claims, () => rowsOf(app, claims));
   const pins = claims.flatMap((claim) => {
@@ -27,7 +27,7 @@ export async function sendBatch(app: Ports): Promise<number> {
   const ours = pins.filter(({ id }) => pinned.has(id));
   const inert = ours.filter(
     ({ row, ...claim }) =>
-      row.status === "planned" && readEvidence(row, { ...claim, ...noBaseline }) === "waiting",
+      row.status === "planned" && readEvidence(row, { ...claim, ...unread }) === "waiting",
   );
   const activated =
     inert.length === 0
@@ -36,7 +36,7 @@ export async function sendBatch(app: Ports): Promise<number> {
   const leftAt = new Map(activated.map(({ recordId, updatedAt }) => [recordId, updatedAt]));
   const active = ours.map(({ row, ...claim }) => ({
     ...claim,
-    touchedAt: leftAt.get(claim.recordId) ?? baselineOf(row, { ...claim, ...noBaseline }),
+    touchedAt: leftAt.get(claim.recordId) ?? baselineOf(row, { ...claim, ...unread }),
   }));
   // No longer inert, altered, or gone since it was pinned: what became of it, the watch reads and judges.
   const gone = claims.filter(({ id, recordId }) => recordId !== null && !rows.has(id));
@@ -45,19 +45,21 @@ export async function sendBatch(app: Ports): Promise<number> {
 
 /** The row of each claim: the pinned record, else one that an earlier try left, else a new one. */
 async function rowsOf(app: Ports, claims: readonly Claim[]): Promise<ReadonlyMap<string, SeenRow>> {
-  const found = await app.venice.findRows({ stratagemIds: claims.map(({ stratagemId }) => stratagemId) });
+  const found = await app.venice.findRows({ stratagemIds: claims.map(({ reference }) => reference) });
   const rows = new Map<string, SeenRow>();
   for (const claim of claims) {
     const row = found.find((each) =>
-      claim.recordId ? each.recordId === claim.recordId : each.stratagemId === claim.stratagemId,
+      claim.recordId ? each.recordId === claim.recordId : each.stratagemId === claim.reference,
     );
     if (row) rows.set(claim.id, row);
   }
   const missing = claims.filter(({ id, recordId }) => !rows.has(id) && recordId === null);
   if (missing.length === 0) return rows;
-  const planned = await app.venice.planRows(missing.map((claim) => ({ ...claim, deliveryId: claim.id })));
+  const planned = await app.venice.planRows(
+    missing.map((claim) => ({ ...claim, stratagemId: claim.reference, deliveryId: claim.id })),
+  );
   for (const claim of missing) {
-    const row = planned.find(({ stratagemId }) => stratagemId === claim.stratagemId);
+    const row = planned.find(({ stratagemId }) => stratagemId === claim.reference);
     if (row) rows.set(claim.id, row);
   }
   return rows;

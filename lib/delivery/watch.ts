@@ -4,11 +4,12 @@ import { later, SECOND_MS } from "../clock.ts";
 import type { Millis } from "../money.ts";
 import { openAlert } from "../operations/alerts.ts";
 import { PROCESSOR, type SeenRow } from "../venice/port.ts";
-import { baselineOf, readEvidence } from "./evidence.ts";
+import { resolveAsked } from "./asked.ts";
+import { baselineOf, isLapsed, readEvidence, referencesIn } from "./evidence.ts";
 import {
   beginReserve,
   concludeDeliveries,
-  deliveriesOfRecords,
+  deliveriesOfRows,
   type Conclusion,
   type Finding,
   type WatchedDelivery,
@@ -37,17 +38,18 @@ export async function watch(app: Ports, work: Work): Promise<WatchOutcome> {
     await beginReserve(app, before);
     return nothing;
   }
-  const { changed, rows, deliveries, isComplete } = await look(app, work);
-  await voidRefused(app, deliveries, rows);
+  const { changed, rows, deliveries, isComplete, absent } = await look(app, work);
+  await voidUnpaid(app, deliveries, rows);
   // The purse on both sides of the rows: when it stood still, they are one picture.
-  if (rows.size > 0 || work.deliveries.length > 0) {
+  if (rows.size > 0 || work.deliveries.length > 0 || absent.length > 0) {
     if ((await processorPurse(app)) !== before) return { kind: "stale" };
   }
   const traps = trapsIn(rows, deliveries);
   const looked = new Set(work.deliveries.map(({ id }) => id));
-  const findings = deliveries.flatMap((each) =>
-    findingOf(each, rows.get(each.recordId), looked.has(each.id)),
-  );
+  const findings = [
+    ...deliveries.flatMap((each) => findingOf(each, rows.get(each.recordId), looked.has(each.id))),
+    ...absent,
+  ];
   // A trap that is not voided yet must be seen again.
   const rowsTo = traps.length > 0 ? null : readTo(changed, isComplete);
   const concluded = await concludeDeliveries(app, work.reserve.version, before, findings, {
@@ -77,30 +79,42 @@ async function look(app: Ports, work: Work) {
     for (const row of await app.venice.findRows({ recordIds: due.map(({ recordId }) => recordId) }))
       rows.set(row.recordId, row);
   const isDue = new Set(due.map(({ recordId }) => recordId));
-  const others = [...rows.keys()].filter((recordId) => !isDue.has(recordId));
+  const others = [...rows.values()].filter(({ recordId }) => !isDue.has(recordId));
+  // Read after the rows: whoever asked for one of them had written that down before it was made.
+  const about = await deliveriesOfRows(
+    app,
+    others.map(({ recordId }) => recordId),
+    others.flatMap(referencesIn),
+  );
+  const asked = new Map([...work.asked, ...about.asked].map((each) => [each.id, each]));
+  const resolved = await resolveAsked(app, [...asked.values()], changed);
+  for (const row of resolved.rows) rows.set(row.recordId, row);
   return {
     changed,
     rows,
-    deliveries: [...due, ...(await deliveriesOfRecords(app, others))],
+    deliveries: [...due, ...about.deliveries, ...resolved.adopted],
     isComplete,
+    absent: resolved.findings,
   };
 }
 
-/** A refused row could still be run by hand: before its ducats go back to the wallet it is made worthless. */
-async function voidRefused(
+/** A row that was refused, or is past its time, could still be run by hand: before its ducats go back it is made worthless. */
+async function voidUnpaid(
   app: Ports,
   deliveries: readonly WatchedDelivery[],
   rows: Map<string, SeenRow>,
 ): Promise<void> {
-  const refused = deliveries.flatMap((delivery) => {
+  const now = app.clock();
+  const unpaid = deliveries.flatMap((delivery) => {
     const row = rows.get(delivery.recordId);
-    const isRefused =
-      delivery.underWay && row?.status === "failed" && readEvidence(row, delivery) === "refused";
-    return isRefused ? [row] : [];
+    if (!delivery.underWay || !row) return [];
+    const reading = readEvidence(row, delivery);
+    const isRefused = row.status === "failed" && reading === "refused";
+    return isRefused || (isLapsed(row, now) && reading === "waiting") ? [row] : [];
   });
-  if (refused.length === 0) return;
-  await app.venice.voidRows(refused);
-  const recordIds = refused.map(({ recordId }) => recordId);
+  if (unpaid.length === 0) return;
+  await app.venice.voidRows(unpaid);
+  const recordIds = unpaid.map(({ recordId }) => recordId);
   for (const recordId of recordIds) rows.delete(recordId);
   for (const row of await app.venice.findRows({ recordIds })) rows.set(row.recordId, row);
 }
@@ -108,14 +122,15 @@ async function voidRefused(
 /** Only what is new: a row that says what it said is kept already. */
 function findingOf(delivery: WatchedDelivery, row: SeenRow | undefined, looked: boolean): Finding[] {
   if (!delivery.underWay) return [];
+  const { id, recordId } = delivery;
   const verdict = readEvidence(row, delivery);
   const touchedAt = row && delivery.touchedAt === null ? baselineOf(row, delivery) : undefined;
   if (verdict !== "waiting") {
     const isNew = row === undefined || row.updatedAt !== delivery.seenAt;
-    return isNew || looked ? [{ id: delivery.id, verdict, evidence: { row: row ?? null }, looked }] : [];
+    return isNew || looked ? [{ id, recordId, verdict, evidence: { row: row ?? null }, looked }] : [];
   }
   if (!looked && touchedAt === undefined && delivery.seenAt === null) return [];
-  return [{ id: delivery.id, verdict, looked, ...(touchedAt !== undefined && { touchedAt }) }];
+  return [{ id, recordId, verdict, looked, ...(touchedAt !== undefined && { touchedAt }) }];
 }
 
 function readTo(changed: readonly SeenRow[], isComplete: boolean): string | null {
@@ -124,17 +139,20 @@ function readTo(changed: readonly SeenRow[], isComplete: boolean): string | null
   return isComplete ? later(new Date(last), -overlapMs).toISOString() : last;
 }
 
-const ourId = /^dlv_[0-9a-z]{20}-\d+$/;
-
 /** Rows that the game would pay, or pay again, though they must not be: of ended or frozen deliveries, and second ones of ours. */
 function trapsIn(rows: ReadonlyMap<string, SeenRow>, deliveries: readonly WatchedDelivery[]): SeenRow[] {
   const byRecord = new Map(deliveries.map((delivery) => [delivery.recordId, delivery]));
   return [...rows.values()].filter((row) => {
     if (row.status !== "active") return false;
     const delivery = byRecord.get(row.recordId);
-    if (!delivery) return ourId.test(row.stratagemId);
+    if (!delivery) return nameOurs(row);
     return !delivery.underWay || readEvidence(row, delivery) === "tampered";
   });
+}
+
+/** Where each transport writes our reference. */
+function nameOurs({ stratagemId, notes }: SeenRow): boolean {
+  return referencesIn({ notes: `${stratagemId}\n${notes}` }).length > 0;
 }
 
 async function disarm(app: Ports, traps: readonly SeenRow[]): Promise<void> {

@@ -3,13 +3,19 @@ import type AirtableSdk from "airtable";
 import type { Core } from "../app.ts";
 import { millisOfDecimal, type Millis } from "../money.ts";
 import { airtable } from "./airtable.ts";
-import { PROCESSOR, ROWS_PER_WRITE, type SeenRow, type Venice } from "./port.ts";
+import {
+  PROCESSOR,
+  ROWS_PER_LOOK,
+  ROWS_PER_WRITE,
+  type RowQuery,
+  type SeenRow,
+  type Venice,
+} from "./port.ts";
 import { formulaText, paymentFields } from "./row.ts";
 
 /** Keeps a formula far below Airtable's 16,000 characters. */
 const rowsPerRead = 100;
-/** Airtable's largest page, and how many of changed rows one look reads: at two requests a second within a run's time. */
-const rowsPerPage = 100;
+/** How many pages of changed rows one look reads: at two requests a second within a run's time. */
 const pagesPerLook = 10;
 
 export function venice(core: Core): Venice {
@@ -20,7 +26,7 @@ export function venice(core: Core): Venice {
     for (const some of slices(matches, rowsPerRead)) {
       const filterByFormula = `OR(${some.join(",")})`;
       const pageOf = (base: AirtableSdk.Base) =>
-        base(table).select({ filterByFormula, fields, pageSize: rowsPerPage }).firstPage();
+        base(table).select({ filterByFormula, fields, pageSize: ROWS_PER_LOOK }).firstPage();
       found.push(...(await request("none", pageOf)));
     }
     return found;
@@ -43,11 +49,7 @@ export function venice(core: Core): Venice {
       return typeof wallet === "string" && wallet !== "" ? wallet.trim() : null;
     },
     async findRows(query) {
-      const matches =
-        "recordIds" in query
-          ? query.recordIds.map((id) => `RECORD_ID()=${formulaText(id)}`)
-          : query.stratagemIds.map((id) => `{StratagemId}=${formulaText(id)}`);
-      return (await read("STRATAGEMS", matches, rowFields)).map(seen);
+      return (await read("STRATAGEMS", matchesOf(query), rowFields)).map(seen);
     },
     async planRows(rows) {
       const records = rows.map((row) => ({ fields: paymentFields(row) }));
@@ -61,20 +63,20 @@ export function venice(core: Core): Venice {
         // The next page begins in the second that the last one ended in: what was read of it is left out.
         const again = found.filter(({ updatedAt }) => updatedAt === from);
         const others = again.map(({ recordId }) => `RECORD_ID()!=${formulaText(recordId)}`);
-        const changed = `NOT(IS_BEFORE({UpdatedAt},DATETIME_PARSE(${formulaText(from)})))`;
+        const changed = changedSince(from);
         const filterByFormula = `AND(${[ours, changed, ...others].join(",")})`;
         const records = await request("none", (base) =>
           base("STRATAGEMS")
             .select({
               filterByFormula,
               fields: rowFields,
-              pageSize: rowsPerPage,
+              pageSize: ROWS_PER_LOOK,
               sort: [{ field: "UpdatedAt", direction: "asc" }],
             })
             .firstPage(),
         );
         found.push(...records.map(seen));
-        if (records.length < rowsPerPage) return { rows: found, isComplete: true };
+        if (records.length < ROWS_PER_LOOK) return { rows: found, isComplete: true };
         from = found.at(-1)?.updatedAt ?? from;
       }
       return { rows: found, isComplete: false };
@@ -93,6 +95,18 @@ export function venice(core: Core): Venice {
       }
     },
   };
+}
+
+function matchesOf(query: RowQuery): string[] {
+  if ("recordIds" in query) return query.recordIds.map((id) => `RECORD_ID()=${formulaText(id)}`);
+  if ("stratagemIds" in query) return query.stratagemIds.map((id) => `{StratagemId}=${formulaText(id)}`);
+  const payee = `{TargetCitizen}=${formulaText(query.paidTo)}`;
+  const transfers = `{ExecutedBy}=${formulaText(PROCESSOR)},{Type}="transfer_ducats"`;
+  return [`AND(${payee},${transfers},${changedSince(query.since)})`];
+}
+
+function changedSince(time: string): string {
+  return `NOT(IS_BEFORE({UpdatedAt},DATETIME_PARSE(${formulaText(time)})))`;
 }
 
 const rowFields = [

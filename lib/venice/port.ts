@@ -7,6 +7,9 @@ export const PROCESSOR = "CASCADE_PAYMENT_PROCESSOR";
 /** Airtable writes at most ten records a request. */
 export const ROWS_PER_WRITE = 10;
 
+/** Airtable's largest page. */
+export const ROWS_PER_LOOK = 100;
+
 /** What pays a citizen; every field follows from the delivery, so that a second look-up finds what a first one wrote. */
 export type PaymentRow = {
   readonly stratagemId: string;
@@ -41,7 +44,10 @@ export type ChangedRows = {
 };
 
 export type RowQuery =
-  { readonly stratagemIds: readonly string[] } | { readonly recordIds: readonly string[] };
+  | { readonly stratagemIds: readonly string[] }
+  | { readonly recordIds: readonly string[] }
+  /** Transfers from the processor to this citizen, written to since then; at most ROWS_PER_LOOK. */
+  | { readonly paidTo: string; readonly since: string };
 
 /** Every method throws Unavailable: reads with effect `none`; writes with `unknown` unless certainly refused. */
 export type Venice = {

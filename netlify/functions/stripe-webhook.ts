@@ -1,6 +1,7 @@
 import { stripeWebhookApi } from "../../lib/api/stripe-webhook.ts";
 import { db } from "../../lib/db/open.ts";
 import { runOnce } from "../../lib/delivery/run.ts";
+import { game } from "../../lib/game/open.ts";
 import { endpoint } from "../../lib/http/endpoint.ts";
 import { problem } from "../../lib/http/problem.ts";
 import { settleEvent } from "../../lib/purchase/settle.ts";
@@ -12,7 +13,7 @@ const deliveriesPerEvent = 10;
 
 export default endpoint(
   stripeWebhookApi,
-  { db, stripe, venice },
+  { db, game, stripe, venice },
   {
     POST: async ({ app, request, rawBody, afterwards, note }) => {
       const event = await app.stripe.verifyEvent(rawBody, request.headers.get("stripe-signature") ?? "");

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { importsOf, offences, root, sourceFiles, textOf, tokensOf, type Import } from "../support/source.ts";
 
-const ports = ["db", "stripe", "venice", "town", "redis", "mail"];
+const ports = ["db", "stripe", "venice", "game", "town", "redis", "mail"];
 const capabilities = [
   "account",
   "catalog",

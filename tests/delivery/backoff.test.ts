@@ -35,7 +35,7 @@ test("the pauses grow to an hour and are spread; after 24 tries a person is aske
   const pauses: number[] = [];
   for (let tries = 0; tries < 24; tries += 1) {
     world.airtable.faults.plan({ kind: "status", status: 503 });
-    await sendBatch(appAt(clock)).catch(() => 0);
+    await sendBatch(appAt(clock), true).catch(() => 0);
     const next = await nextAt(deliveryId);
     pauses.push((next - clock.now.getTime()) / minutes(1));
     clock.now = new Date(next + 1);
@@ -49,7 +49,7 @@ test("the pauses grow to an hour and are spread; after 24 tries a person is aske
   expect(await deliveryRow(world, deliveryId)).toMatchObject({ status: "pending", tries: 24 });
   expect(await openAlerts("deliveries_parked")).toEqual([{ subject: "deliveries" }]);
   advance(clock, minutes(600));
-  expect(await sendBatch(appAt(clock))).toBe(0);
+  expect(await sendBatch(appAt(clock), true)).toBe(0);
 });
 
 test("one that Airtable refuses holds up nobody: after two failures it is tried alone", async () => {
@@ -69,7 +69,7 @@ test("one that Airtable refuses holds up nobody: after two failures it is tried 
       times: 9,
     });
     advance(clock, minutes(3));
-    for (let batch = 0; batch < 3; batch += 1) await sendBatch(appAt(clock)).catch(() => 0);
+    for (let batch = 0; batch < 3; batch += 1) await sendBatch(appAt(clock), true).catch(() => 0);
   }
   expect(await status(well.deliveryId)).toBe("active");
   expect(await status(sick.deliveryId)).toBe("pending");

@@ -49,13 +49,13 @@ test("cascade_app opens, settles, delivers and charges", async () => {
 
   await app.query("select begin_reserve(now(), 1000000000)");
   const claimed = await app.query<{ id: string; lease_token: string }>(
-    "select * from claim_deliveries(now(), 10, interval '90 s', interval '30 s')",
+    "select * from claim_deliveries(now(), 10, interval '90 s', interval '30 s', true)",
   );
   const [claim] = claimed.rows;
   const pins = JSON.stringify([{ id: claim?.id, token: claim?.lease_token, recordId: "rec1" }]);
   await app.query("select pin_records(now(), $1)", [pins]);
   await app.query("select mark_active(now(), $1)", [pins]);
-  const seen = JSON.stringify([{ id: claim?.id, verdict: "executed", evidence: {} }]);
+  const seen = JSON.stringify([{ id: claim?.id, recordId: "rec1", verdict: "executed", evidence: {} }]);
   const concluded = await app.query<{ outcome: { kind: string } }>(
     "select conclude_deliveries(now(), 1, 999900000, $1, '3 min', '30 min', '30 min') as outcome",
     [seen],

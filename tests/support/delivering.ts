@@ -27,7 +27,8 @@ export function dyingApp(app: App, death: Death): { readonly app: App; readonly 
         };
       },
     });
-  return { app: { ...app, db: fused(app.db), venice: fused(app.venice) }, steps: () => steps };
+  const game = app.game && fused(app.game);
+  return { app: { ...app, db: fused(app.db), venice: fused(app.venice), game }, steps: () => steps };
 }
 
 /** A paid purchase whose delivery is still pending: the webhook's own run is kept from starting. */

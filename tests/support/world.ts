@@ -5,6 +5,7 @@ import { startAirtable, type Airtable } from "../../dev/airtable/start.ts";
 import { startMailbox, type Mailbox } from "../../dev/mailbox/start.ts";
 import { startGateway, type Gateway } from "../../dev/postgres/gateway.ts";
 import { startStripe, type StripeStandIn } from "../../dev/stripe/start.ts";
+import { startVenice, type VeniceApi } from "../../dev/venice/start.ts";
 import { startUpstash, type Upstash } from "../../dev/upstash/start.ts";
 import { apply, read } from "../../cli/stripe/apply.ts";
 import { plan, wanted } from "../../cli/stripe/plan.ts";
@@ -18,6 +19,7 @@ import { db } from "../../lib/db/open.ts";
 import { sql } from "../../lib/db/port.ts";
 import { sendLetters } from "../../lib/letters/send.ts";
 import { mail } from "../../lib/mail/open.ts";
+import { game } from "../../lib/game/open.ts";
 import { limiter } from "../../lib/redis/open.ts";
 import { stripe } from "../../lib/stripe/open.ts";
 import { town } from "../../lib/town/open.ts";
@@ -35,6 +37,7 @@ export type World = {
   readonly upstash: Upstash;
   readonly stripe: StripeStandIn;
   readonly airtable: Airtable;
+  readonly venice: VeniceApi;
   readonly mailbox: Mailbox;
 };
 
@@ -46,6 +49,7 @@ export function useWorld(variables: Readonly<Record<string, string>> = {}): Worl
     world.gateway = await startGateway();
     world.upstash = await startUpstash();
     world.airtable = await startAirtable({ requestsPerSecond: 100_000 });
+    world.venice = await startVenice({ airtable: world.airtable });
     world.mailbox = await startMailbox({ apiKey: "re_test", requestsPerSecond: 1_000 });
     world.stripe = await startStripe({ apiKey: stripeKey, retryDelaysMs: [] });
     Object.assign(process.env, {
@@ -59,6 +63,7 @@ export function useWorld(variables: Readonly<Record<string, string>> = {}): Worl
       AIRTABLE_BASE_ID: world.airtable.baseId,
       AIRTABLE_ENDPOINT_URL: world.airtable.url,
       AIRTABLE_REQUESTS_PER_SECOND: "100000",
+      VENICE_API_URL: world.venice.apiUrl,
       UPSTASH_REDIS_REST_URL: world.upstash.url,
       UPSTASH_REDIS_REST_TOKEN: world.upstash.token,
       // The stand-in shares its processor with the test: its slowness is no outage.
@@ -80,9 +85,17 @@ export function useWorld(variables: Readonly<Record<string, string>> = {}): Worl
       part?.faults.forget();
     }
     await world.upstash?.clear();
+    world.venice?.mend();
   });
   afterAll(async () => {
-    for (const part of [world.stripe, world.airtable, world.mailbox, world.upstash, world.gateway])
+    for (const part of [
+      world.stripe,
+      world.venice,
+      world.airtable,
+      world.mailbox,
+      world.upstash,
+      world.gateway,
+    ])
       await part?.close();
     await world.database?.drop();
   });
@@ -97,7 +110,7 @@ export function useWorld(variables: Readonly<Record<string, string>> = {}): Worl
 
 /** An app like a request's, with a clock that the test moves. */
 export function appAt(clock: { now: Date }): App {
-  return openApp({ db, stripe, venice, town, limiter, mail }, "{}", () => clock.now);
+  return openApp({ db, stripe, venice, game, town, limiter, mail }, "{}", () => clock.now);
 }
 
 export type Customer = {

@@ -6,7 +6,8 @@ import type { SeenRow } from "../../lib/venice/port.ts";
 import { paymentFields } from "../../lib/venice/row.ts";
 
 const expected = {
-  stratagemId: "dlv_1-1",
+  transport: "rows" as const,
+  reference: "dlv_1-1",
   citizen: "RialtoBanker",
   millis: millis(100_000n),
   inertAt: null,
@@ -14,6 +15,7 @@ const expected = {
 };
 const { Notes: written } = paymentFields({
   ...expected,
+  stratagemId: expected.reference,
   deliveryId: "dlv_1",
   purchaseId: "pur_1",
   paymentIntent: "pi_1",
