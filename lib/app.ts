@@ -27,7 +27,7 @@ export type Ports = {
   readonly db: Database;
   readonly stripe: Stripe;
   readonly venice: Venice;
-  /** Undefined where deliveries go by rows. */
+  /** Undefined where the operator has not named the game's API. */
   readonly game: Game | undefined;
   readonly town: Town;
   readonly limiter: Limiter;

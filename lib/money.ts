@@ -44,3 +44,8 @@ export function printDucats(amount: Millis): string {
   const fraction = (absolute % MILLIS_PER_DUCAT).toString().padStart(3, "0").replace(/0+$/, "");
   return `${amount < 0n ? "-" : ""}${whole}${fraction ? `.${fraction}` : ""}`;
 }
+
+/** `$1,234.50` for 123,450 cents. */
+export function printCents(amount: Cents): string {
+  return `$${(amount / 100n).toLocaleString("en-US")}.${(amount % 100n).toString().padStart(2, "0")}`;
+}

@@ -2,14 +2,19 @@
 import { Hono } from "hono";
 import type { Faults } from "../wire/faults.ts";
 import { balance } from "./objects/balance.ts";
+import { balanceTransactions } from "./objects/balance-transactions.ts";
 import { charges } from "./objects/charges.ts";
 import { checkoutSessions } from "./objects/checkout-sessions.ts";
+import { coupons } from "./objects/coupons.ts";
 import { customers } from "./objects/customers.ts";
+import { disputes } from "./objects/disputes.ts";
 import { events } from "./objects/events.ts";
 import { paymentIntents } from "./objects/payment-intents.ts";
 import { paymentMethods } from "./objects/payment-methods.ts";
+import { payouts } from "./objects/payouts.ts";
 import { prices } from "./objects/prices.ts";
 import { products } from "./objects/products.ts";
+import { promotionCodes } from "./objects/promotion-codes.ts";
 import { refunds } from "./objects/refunds.ts";
 import { webhookEndpoints } from "./objects/webhook-endpoints.ts";
 import { invalid, Refusal } from "./protocol/errors.ts";
@@ -19,14 +24,19 @@ import type { World } from "./world.ts";
 
 const routes = [
   balance,
+  balanceTransactions,
   charges,
   checkoutSessions,
+  coupons,
   customers,
+  disputes,
   events,
   paymentIntents,
   paymentMethods,
+  payouts,
   prices,
   products,
+  promotionCodes,
   refunds,
   webhookEndpoints,
 ].flat();
@@ -53,12 +63,16 @@ export function createExpander(world: World): Expander {
   const stores = [
     world.balanceTransactions,
     world.charges,
+    world.coupons,
     world.customers,
     world.deleted,
+    world.disputes,
     world.paymentIntents,
     world.paymentMethods,
+    world.payouts,
     world.prices,
     world.products,
+    world.promotionCodes,
     world.refunds,
     world.sessions,
   ];

@@ -3,9 +3,9 @@ import { Hono } from "hono";
 import { createFaults, type Faults } from "../wire/faults.ts";
 import { serve } from "../wire/serve.ts";
 import { createExpander, mountApi } from "./api.ts";
+import { createClock, type Clock } from "./clock.ts";
 import { mountControl } from "./control/routes.ts";
 import { mountCheckout } from "./hosted/checkout.ts";
-import { sweep } from "./payments/expire.ts";
 import { refuseRealKeys } from "./protocol/auth.ts";
 import { createIdempotency } from "./protocol/idempotency.ts";
 import { refusalOfStatus } from "./protocol/planned.ts";
@@ -13,7 +13,9 @@ import { refuse, type Protocol } from "./protocol/serve-route.ts";
 import { createGate, type Gate } from "./protocol/gate.ts";
 import { loadSdk } from "./shapes/load.ts";
 import { createActions, type Actions } from "./stand-in.ts";
+import { sweep } from "./sweep.ts";
 import { createWebhooks, type Webhooks } from "./webhooks/deliver.ts";
+import { createEventRecord, type EventRecord } from "./webhooks/record.ts";
 import { createWorld, type World } from "./world.ts";
 
 export type StripeOptions = {
@@ -23,7 +25,7 @@ export type StripeOptions = {
   readonly apiKey: string;
   /** An endpoint for all events, signed with this secret. */
   readonly webhook?: { readonly url: string; readonly secret: string };
-  /** Stripe's clock: `created`, expiry, signatures. The machine's by default. */
+  /** The clock below `clock`: `created`, expiry, signatures. The machine's by default. */
   readonly now?: () => Date;
   /** 0 up to 1, for ids. `Math.random` by default. */
   readonly random?: () => number;
@@ -39,6 +41,9 @@ export type StripeStandIn = Actions & {
   readonly sdkConfig: { readonly host: string; readonly port: number; readonly protocol: "http" };
   readonly faults: Faults;
   readonly webhooks: Webhooks;
+  /** Events to be taken and given to a webhook in any order, without a socket. */
+  readonly events: EventRecord;
+  readonly clock: Clock;
   /** Stops the work of POST requests after they have claimed their idempotency key, and lets it go on. */
   readonly gate: Gate;
   /** What is stored, for a test's assertions. */
@@ -55,10 +60,11 @@ export async function startStripe(options: StripeOptions): Promise<StripeStandIn
   refuseRealKeys(options.apiKey, process.env["NODE_ENV"]);
   const sdk = await loadSdk();
   let url = "";
+  const clock = createClock(options.now ?? (() => new Date()));
   const webhooks = createWebhooks(() => world, options.retryDelaysMs ?? RETRY_DELAYS_MS);
   const world: World = createWorld({
     sdk,
-    now: options.now ?? (() => new Date()),
+    now: () => clock.now(),
     random: options.random ?? Math.random,
     url: () => url,
     announce: (event) => {
@@ -77,13 +83,13 @@ export async function startStripe(options: StripeOptions): Promise<StripeStandIn
     },
   };
   const faults = createFaults((_, status) => refuse(protocol, refusalOfStatus(status)));
-  const actions = createActions(world, webhooks);
+  const actions = createActions(world);
 
   const app = new Hono();
   mountApi(app, protocol, faults);
   mountCheckout(app, world);
   faults.mount(app);
-  mountControl(app, { world, actions, webhooks, faults, gate });
+  mountControl(app, { world, actions, webhooks, faults, gate, clock });
   const served = await serve(app, options.port ?? 0);
   url = served.url;
   if (options.webhook) actions.listen(options.webhook);
@@ -95,6 +101,8 @@ export async function startStripe(options: StripeOptions): Promise<StripeStandIn
     sdkConfig: { host: "127.0.0.1", port: served.port, protocol: "http" },
     faults,
     webhooks,
+    events: createEventRecord(world),
+    clock,
     gate,
     world,
     flush: () => webhooks.flush(),

@@ -1,6 +1,8 @@
 /** All that one stand-in knows: its clock, its chance, its objects, and how an event is made known. */
 import type { Stripe } from "stripe";
 import { createCollection, type Collection } from "./collection.ts";
+import type { Payer } from "./objects/payment-methods.ts";
+import type { TestCard } from "./payments/test-cards.ts";
 import type { Sdk } from "./shapes/load.ts";
 import type { EmittedEvent } from "./shapes/scope.ts";
 
@@ -41,6 +43,9 @@ export type SessionInside = {
   };
 };
 
+/** A card payment that waits for its holder to prove who they are. */
+export type Challenge = { readonly card: TestCard; readonly payer: Payer };
+
 export type World = {
   readonly sdk: Sdk;
   now(): Date;
@@ -53,15 +58,25 @@ export type World = {
   readonly products: Collection<Stripe.Product>;
   readonly prices: Collection<Stripe.Price>;
   readonly customers: Collection<Stripe.Customer>;
-  /** What a removed product or customer left behind. */
-  readonly deleted: Collection<Stripe.DeletedCustomer | Stripe.DeletedProduct>;
+  readonly coupons: Collection<Stripe.Coupon>;
+  readonly promotionCodes: Collection<Stripe.PromotionCode>;
+  /** What a removed product, customer or coupon left behind. */
+  readonly deleted: Collection<Stripe.DeletedCoupon | Stripe.DeletedCustomer | Stripe.DeletedProduct>;
   readonly sessions: Collection<Stripe.Checkout.Session>;
   readonly insides: Map<string, SessionInside>;
   readonly paymentIntents: Collection<Stripe.PaymentIntent>;
   readonly paymentMethods: Collection<Stripe.PaymentMethod>;
   readonly charges: Collection<Stripe.Charge>;
+  /** The test card a charge was made with, by the charge's id: it says what becomes of refunds and disputes. */
+  readonly cards: Map<string, TestCard>;
+  /** 3-D Secure on its way, by the PaymentIntent's id. */
+  readonly challenges: Map<string, Challenge>;
   readonly refunds: Collection<Stripe.Refund>;
+  readonly disputes: Collection<Stripe.Dispute>;
   readonly balanceTransactions: Collection<Stripe.BalanceTransaction>;
+  readonly payouts: Collection<Stripe.Payout>;
+  /** The payout that carried a balance transaction away, by the transaction's id. */
+  readonly paidOutBy: Map<string, string>;
   readonly events: Collection<StoredEvent>;
   readonly endpoints: Collection<StoredEndpoint>;
   /** @param before the object as it was, when the event says what changed. */
@@ -95,14 +110,21 @@ export function createWorld(options: WorldOptions): World {
     products: createCollection(),
     prices: createCollection(),
     customers: createCollection(),
+    coupons: createCollection(),
+    promotionCodes: createCollection(),
     deleted: createCollection(),
     sessions: createCollection(),
     insides: new Map(),
     paymentIntents: createCollection(),
     paymentMethods: createCollection(),
     charges: createCollection(),
+    cards: new Map(),
+    challenges: new Map(),
     refunds: createCollection(),
+    disputes: createCollection(),
     balanceTransactions: createCollection(),
+    payouts: createCollection(),
+    paidOutBy: new Map(),
     events,
     endpoints: createCollection(),
     emit(cause, type, object, before) {
@@ -132,12 +154,9 @@ export function copy(object: object): Record<string, unknown> {
   return JSON.parse(JSON.stringify(object)) as Record<string, unknown>;
 }
 
-/** The former values of what changed. */
+/** The former values of what changed; a field that was not there before has none. */
 function changed(before: Record<string, unknown>, after: Record<string, unknown>): Record<string, unknown> {
-  const names = new Set([...Object.keys(before), ...Object.keys(after)]);
   return Object.fromEntries(
-    [...names]
-      .filter((name) => JSON.stringify(before[name]) !== JSON.stringify(after[name]))
-      .map((name) => [name, before[name] ?? null]),
+    Object.entries(before).filter(([name, value]) => JSON.stringify(value) !== JSON.stringify(after[name])),
   );
 }

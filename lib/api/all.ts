@@ -24,6 +24,7 @@ import {
   replenishmentCheckApi,
   sendLettersApi,
 } from "./operations.ts";
+import { refundsApi } from "./refunds.ts";
 import { packsApi } from "./packs.ts";
 import { passkeysApi } from "./passkeys.ts";
 import { loginApi, logoutApi, passkeyLoginApi, refreshApi, signupApi, veniceLoginApi } from "./sign-in.ts";
@@ -59,6 +60,7 @@ export const declarations: readonly Declaration[] = [
   auditApi,
   lettersApi,
   deadLettersApi,
+  refundsApi,
   healthApi,
   openapiApi,
   deliverDucatsApi,

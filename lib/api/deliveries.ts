@@ -8,11 +8,14 @@ const databaseAway = "Refuses with 503 when the database is away.";
 
 export const deliveryWire = z.strictObject({
   id: z.string(),
-  status: z.enum(["pending", "planned", "active", "late", "executed", "rejected", "uncertain"]).meta({
-    description:
-      "pending, planned, active: on its way; late: longer on its way than Venice's runs explain; executed: arrived; " +
-      "rejected: not delivered and back in your wallet; uncertain: a person checks whether it arrived.",
-  }),
+  status: z
+    .enum(["pending", "planned", "active", "late", "executed", "rejected", "uncertain", "cancelled"])
+    .meta({
+      description:
+        "pending, planned, active: on its way; late: longer on its way than Venice's runs explain; executed: arrived; " +
+        "rejected: not delivered and back in your wallet; uncertain: a person checks whether it arrived; " +
+        "cancelled: its payment is going back.",
+    }),
   millis: millisWire,
   citizen: z.string(),
   purchaseId: z.string().nullable(),
@@ -49,6 +52,7 @@ export const withdrawApi = declare({
         "insufficient_ducats",
         "unknown_citizen",
         "citizen_changed",
+        "payment_disputed",
         "rate_limited",
         "limiter_unavailable",
         "venice_unavailable",

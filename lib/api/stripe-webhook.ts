@@ -12,8 +12,9 @@ export const stripeWebhookApi = declare({
       raw: true,
       maxBytes: 1024 * 1024,
       answers: { 200: z.strictObject({ received: z.literal(true), outcome: z.string() }) },
-      problems: ["invalid_signature", "event_not_applied"],
-      whenAway: "Answers 5xx when the database is away, so that Stripe comes back.",
+      problems: ["invalid_signature", "event_not_applied", "payments_unavailable"],
+      whenAway:
+        "Answers 5xx when the database is away, or Stripe where a payment has to be read anew, so that Stripe comes back.",
     },
   },
 });

@@ -3,6 +3,7 @@ import type { App } from "../app.ts";
 import { SECOND_MS } from "../clock.ts";
 import { messageOf, Unavailable } from "../errors.ts";
 import { deliveryWork } from "./outbox.ts";
+import { recallOne } from "./recall.ts";
 import { sendBatch } from "./send.ts";
 import { tryOne } from "./try.ts";
 import { watch, type WatchOutcome } from "./watch.ts";
@@ -23,7 +24,7 @@ export type RunReport = {
   readonly stopped: string | null;
 };
 
-type Ports = Pick<App, "db" | "venice" | "game" | "clock">;
+type Ports = Pick<App, "db" | "venice" | "game" | "clock" | "env" | "newId">;
 
 /** Sends at most `limit` deliveries. Venice or Redis away ends the run, with nothing lost. */
 export async function runOnce(app: Ports, limit: number): Promise<RunReport> {
@@ -44,13 +45,15 @@ export async function runOnce(app: Ports, limit: number): Promise<RunReport> {
     // While the purse has moved without explanation nothing new is added to what has to be explained.
     if (report.watching === "waiting" || report.watching === "no_purse") return report;
     // What was begun by rows ends by rows, whatever is configured now.
+    const game = app.env.VENICE_TRANSPORT === "try_create" ? app.game : undefined;
     while (report.sent < limit && hasTime()) {
-      const sent = await sendBatch(app, app.game === undefined);
+      const sent = await sendBatch(app, game === undefined);
       if (sent === 0) break;
       report = { ...report, sent: report.sent + sent };
     }
-    while (app.game && report.sent < limit && hasTime()) {
-      const asked = await tryOne(app, app.game);
+    if (app.game && report.watching === "concluded" && hasTime()) await recallOne(app, app.game);
+    while (game && report.sent < limit && hasTime()) {
+      const asked = await tryOne(app, game);
       if (asked === "nothing") break;
       if (asked === "given_back") continue;
       report = { ...report, sent: report.sent + 1 };

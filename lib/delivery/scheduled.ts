@@ -10,7 +10,9 @@ const deliveriesPerRun = 100;
 const alert = { kind: "delivery_run_failed", subject: "deliver-ducats" };
 
 /** @throws what the run threw, after the alert was opened: Venice refuses us, or a mistake of ours. */
-export async function runScheduled(app: Pick<App, "db" | "venice" | "game" | "clock">): Promise<RunReport> {
+export async function runScheduled(
+  app: Pick<App, "db" | "venice" | "game" | "clock" | "env" | "newId">,
+): Promise<RunReport> {
   await checkLateness(app);
   let report: RunReport;
   try {

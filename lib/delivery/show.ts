@@ -4,7 +4,7 @@ import { millisColumn, timeColumn } from "../db/columns.ts";
 
 export const deliveryColumn = z.object({
   id: z.string(),
-  status: z.enum(["pending", "planned", "active", "executed", "rejected", "uncertain"]),
+  status: z.enum(["pending", "planned", "active", "executed", "rejected", "uncertain", "cancelled"]),
   millis: millisColumn,
   citizen: z.string(),
   purchaseId: z.string().nullable(),

@@ -25,7 +25,7 @@ const addressColumn = z.discriminatedUnion("kind", [
 ]);
 
 const withdrawnColumn = z.discriminatedUnion("kind", [
-  z.object({ kind: z.enum(["unauthorised", "forbidden", "key_reused", "citizen_changed"]) }),
+  z.object({ kind: z.enum(["unauthorised", "forbidden", "key_reused", "citizen_changed", "disputed"]) }),
   z.object({ kind: z.literal("insufficient"), walletMillis: millisColumn }),
   z.object({ kind: z.literal("queued"), walletMillis: millisColumn, delivery: deliveryColumn }),
 ]);

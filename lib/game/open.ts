@@ -18,10 +18,10 @@ const answerBody = z.object({
   stratagem_id_airtable: z.string().nullish(),
 });
 
-/** Undefined where deliveries go by rows. */
+/** Undefined where the operator has not named the game's API. */
 export function game({ env, trips }: Core): Game | undefined {
-  const { VENICE_API_URL: base, VENICE_TRANSPORT: transport } = env;
-  if (transport !== "try_create" || base === undefined) return undefined;
+  const base = env.VENICE_API_URL;
+  if (base === undefined) return undefined;
   return {
     async transfer({ payer, payee, millis, reason, reference }) {
       trips.count("venice");
@@ -34,7 +34,7 @@ export function game({ env, trips }: Core): Game | undefined {
           amount: Number(millis / MILLIS_PER_DUCAT),
           reason,
           name: title,
-          description: `Delivery of ${title}, bought through CASCADE.`,
+          description: `${reason}: ${title}.`,
           notes: reference,
         },
       };

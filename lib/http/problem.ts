@@ -103,6 +103,21 @@ export const problems = {
     title: "Your account has another citizen by now",
     detail: "Ask for a new message and sign that.",
   },
+  payment_disputed: {
+    status: 409,
+    title: "A payment of yours is disputed",
+    detail: "Ducats can leave your wallet again when your bank has decided.",
+  },
+  not_refundable: {
+    status: 409,
+    title: "Nothing to refund",
+    detail: "This was not paid, or all of it has gone back or is on its way back.",
+  },
+  refund_refused: {
+    status: 409,
+    title: "Stripe refused the refund",
+    detail: "Its ducats were given back. See the payment in Stripe for the reason.",
+  },
   last_admin: {
     status: 409,
     title: "This is the last admin",

@@ -1,6 +1,6 @@
 /** A template makes a letter of its stored data; and how the data's times and amounts are written in letters. */
 import type * as z from "zod";
-import { printDucats, type Cents, type Millis } from "../money.ts";
+import { printDucats, type Millis } from "../money.ts";
 import type { Letter } from "./letter.ts";
 
 /** @throws ZodError for data that is none of the kind's: a mistake of ours. */
@@ -25,9 +25,4 @@ export function printTime(iso: string): string {
 /** `1,234.5 ducats`. */
 export function ducats(amount: Millis): string {
   return `${printDucats(amount)} ${amount === 1_000n ? "ducat" : "ducats"}`;
-}
-
-/** `$1,234.50` for 123,450 cents. */
-export function dollars(amount: Cents): string {
-  return `$${(amount / 100n).toLocaleString("en-US")}.${(amount % 100n).toString().padStart(2, "0")}`;
 }

@@ -3,7 +3,7 @@ import { renderLetter, type Rendered } from "./letter.ts";
 import type { Template } from "./template.ts";
 import { lockOut, passwordChanged, passwordReset, signInAdded, verification } from "./templates/account.ts";
 import { alert } from "./templates/operator.ts";
-import { deliveryLate, lowBalance, paymentFailed, receipt, tierChange } from "./templates/trade.ts";
+import { deliveryLate, lowBalance, paymentFailed, receipt, refunded, tierChange } from "./templates/trade.ts";
 
 export const letterKinds = [
   "verification",
@@ -13,6 +13,7 @@ export const letterKinds = [
   "sign_in_added",
   "receipt",
   "payment_failed",
+  "refunded",
   "delivery_late",
   "low_balance",
   "tier_change",
@@ -29,6 +30,7 @@ const templates: Readonly<Record<LetterKind, Template>> = {
   sign_in_added: signInAdded,
   receipt,
   payment_failed: paymentFailed,
+  refunded,
   delivery_late: deliveryLate,
   low_balance: lowBalance,
   tier_change: tierChange,

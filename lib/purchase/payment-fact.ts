@@ -8,6 +8,8 @@ import type { VerifiedEvent } from "../stripe/port.ts";
  */
 export type PaymentFact =
   | { readonly effect: "none" | "other_version" }
+  /** Money may have gone back, or may go: the payment is read anew, for the event may be old. */
+  | { readonly effect: "reread"; readonly payment: string }
   | (PaymentRefs & {
       readonly effect: "paid";
       readonly amountCents: number;
@@ -59,13 +61,23 @@ const paymentIntent = z.object({
     .transform((value) => value?.message ?? null),
 });
 
+/** A refund, a charge or a dispute. */
+const ofPayment = z.object({ object: z.enum(["refund", "charge", "dispute"]), payment_intent: reference });
+
+const rereadTypes = /^(refund\.|charge\.refunded$|charge\.refund\.|charge\.dispute\.)/;
+
 /** @throws when an event of our version and type doesn't have the shape it must have. */
 export function paymentFact(event: VerifiedEvent, apiVersion: string): PaymentFact {
   const sessionEvent = event.type.startsWith("checkout.session.");
   const intentEvent =
     event.type === "payment_intent.succeeded" || event.type === "payment_intent.payment_failed";
-  if (!sessionEvent && !intentEvent) return { effect: "none" };
+  const isReread = rereadTypes.test(event.type);
+  if (!sessionEvent && !intentEvent && !isReread) return { effect: "none" };
   if (event.apiVersion !== apiVersion) return { effect: "other_version" };
+  if (isReread) {
+    const { payment_intent: payment } = ofPayment.parse(event.object);
+    return payment === null ? { effect: "none" } : { effect: "reread", payment };
+  }
   return sessionEvent
     ? sessionFact(event.type, checkoutSession.parse(event.object))
     : intentFact(paymentIntent.parse(event.object));

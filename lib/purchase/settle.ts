@@ -4,6 +4,7 @@ import type { App } from "../app.ts";
 import { sql } from "../db/port.ts";
 import { messageOf, Unavailable } from "../errors.ts";
 import type { VerifiedEvent } from "../stripe/port.ts";
+import { reread } from "./reread.ts";
 import { paymentFact } from "./payment-fact.ts";
 
 const receivedColumn = z.object({
@@ -32,7 +33,8 @@ export async function settleEvent(
   const stored = JSON.stringify({ id, type, apiVersion, livemode, created, payload }, storable);
   let fact = "{}";
   try {
-    fact = JSON.stringify(paymentFact(event, await app.stripe.apiVersion()), storable);
+    const read = paymentFact(event, await app.stripe.apiVersion());
+    fact = JSON.stringify(read.effect === "reread" ? await reread(app, read.payment) : read, storable);
     const { received } = await app.db.one(
       sql`select receive_stripe_event(${app.clock()}::timestamptz, ${stored}::jsonb, ${fact}::jsonb) as received`,
       z.object({ received: receivedColumn }),

@@ -3,6 +3,7 @@ import type StripeSdk from "stripe";
 import type { Core } from "../app.ts";
 import { Unavailable } from "../errors.ts";
 import { stripeClient } from "./client.ts";
+import { createRefund, readPayment } from "./payments.ts";
 import type { CreateOutcome, ExpireOutcome, SessionRequest, Stripe } from "./port.ts";
 
 /** Stripe's default, and ours by intention. */
@@ -20,6 +21,15 @@ export function stripe({ env, trips }: Core): Stripe {
       const sdk = await stripeClient(env);
       onTrip();
       return await guarded(() => expire(sdk, sessionId));
+    },
+    async readPayment(payment) {
+      const sdk = await stripeClient(env);
+      return await guarded(() => readPayment(sdk, payment, onTrip));
+    },
+    async createRefund(order) {
+      const sdk = await stripeClient(env);
+      onTrip();
+      return await guarded(() => createRefund(sdk, order));
     },
     async verifyEvent(rawBody, signature) {
       const [{ default: Sdk }, sdk] = await Promise.all([import("stripe"), stripeClient(env)]);

@@ -36,6 +36,45 @@ export type VerifiedEvent = {
   readonly payload: unknown;
 };
 
+/** What Stripe says of one payment, as a whole. */
+export type PaymentRead = {
+  readonly payment: string;
+  /** From metadata: it helps to find the purchase, whose own row judges. */
+  readonly purchaseId: string | null;
+  readonly refunds: readonly RefundRead[];
+  readonly disputes: readonly DisputeRead[];
+};
+
+export type RefundRead = {
+  readonly id: string;
+  readonly amountCents: number;
+  readonly status: string;
+  /** Ours, from metadata. */
+  readonly requestId: string | null;
+  readonly failure: string | null;
+  readonly createdAt: string;
+};
+
+export type DisputeRead = {
+  readonly id: string;
+  readonly amountCents: number;
+  readonly status: string;
+  readonly reason: string;
+  readonly evidenceDueAt: string | null;
+  readonly createdAt: string;
+};
+
+export type RefundOrder = {
+  /** Also the idempotency key: with the same amount the same refund comes back (24 hours). */
+  readonly requestId: string;
+  readonly payment: string;
+  readonly amountCents: Cents;
+};
+
+export type RefundOutcome =
+  | { readonly kind: "made"; readonly refund: RefundRead }
+  | { readonly kind: "refused"; readonly reason: string };
+
 export type Stripe = {
   /** @throws Unavailable (ask again with the same key). */
   createSession(request: SessionRequest): Promise<CreateOutcome>;
@@ -43,6 +82,10 @@ export type Stripe = {
   expireSession(sessionId: string): Promise<ExpireOutcome>;
   /** Checks signature and age (300 s) on the raw body; null when either is wrong. No round trip. */
   verifyEvent(rawBody: string, signature: string): Promise<VerifiedEvent | null>;
+  /** As it is now, in three requests. @throws Unavailable */
+  readPayment(payment: string): Promise<PaymentRead>;
+  /** @throws Unavailable (ask again with the same id, after a look). */
+  createRefund(order: RefundOrder): Promise<RefundOutcome>;
   /** The API version our SDK speaks: events of another are not interpreted. */
   apiVersion(): Promise<string>;
 };

@@ -4,12 +4,14 @@ import { runOnce } from "../../lib/delivery/run.ts";
 import { game } from "../../lib/game/open.ts";
 import { endpoint } from "../../lib/http/endpoint.ts";
 import { problem } from "../../lib/http/problem.ts";
+import { sendRefunds } from "../../lib/purchase/refund.ts";
 import { settleEvent } from "../../lib/purchase/settle.ts";
 import { stripe } from "../../lib/stripe/open.ts";
 import { venice } from "../../lib/venice/open.ts";
 
 /** As many as one write to Venice takes: the minute's run does the rest. */
 const deliveriesPerEvent = 10;
+const refundsPerEvent = 1;
 
 export default endpoint(
   stripeWebhookApi,
@@ -25,6 +27,7 @@ export default endpoint(
         settled: settled.kind === "applied" ? settled.outcome : "failed",
       });
       if (settled.kind === "failed") return problem("event_not_applied");
+      if (settled.outcome === "second_payment") afterwards(sendRefunds(app, refundsPerEvent));
       if (settled.deliveryId) afterwards(runOnce(app, deliveriesPerEvent));
       return { status: 200, body: { received: true, outcome: settled.outcome } };
     },

@@ -44,6 +44,8 @@ export default endpoint(
           return problem("citizen_changed", {
             detail: "Your citizen was changed meanwhile. See who it is now, and ask again with the same key.",
           });
+        case "disputed":
+          return problem("payment_disputed");
         case "unauthorised":
           return problem("unauthenticated");
         case "forbidden":

@@ -11,6 +11,7 @@ export type State =
   | "arrived"
   | "in_wallet"
   | "returned"
+  | "going_back"
   | "checking"
   | "expired"
   | "failed"
@@ -45,6 +46,7 @@ export const shortLabels: Readonly<Record<State, string>> = {
   arrived: "Arrived",
   in_wallet: "In your wallet",
   returned: "Back in your wallet",
+  going_back: "Not sent",
   checking: "Being checked",
   expired: "Not paid",
   failed: "Payment failed",
@@ -83,6 +85,7 @@ export const deliveryStates: Readonly<Record<Delivery["status"], State>> = {
   executed: "arrived",
   rejected: "returned",
   uncertain: "checking",
+  cancelled: "going_back",
 };
 
 /** Venice takes whole ducats: what is left below one, after repaying a debt, has nowhere to go. */
@@ -91,7 +94,7 @@ function undelivered(purchase: Purchase): State {
   return purchase.deliverTo === "wallet" || nothingToSend ? "in_wallet" : "paid";
 }
 
-const settled: readonly State[] = ["arrived", "in_wallet", "returned", "expired", "failed"];
+const settled: readonly State[] = ["arrived", "in_wallet", "returned", "going_back", "expired", "failed"];
 
 export function viewOf(purchase: Purchase, delivery: Delivery | undefined): View {
   const state = stateOf(purchase, delivery);
@@ -145,6 +148,11 @@ function words(state: State, purchase: Purchase, delivery: Delivery | undefined)
         "Back in your wallet",
         `Venice did not take the transfer to ${citizen}. ${sent} are back in your wallet here.`,
       );
+    case "going_back":
+      return say(
+        "Not sent",
+        `${sent} were not sent to ${citizen}: the payment is going back, wholly or in part. What stays yours is in your wallet here.`,
+      );
     case "checking":
       return say(
         "Being checked",
@@ -196,6 +204,7 @@ function payment(state: State, purchase: Purchase): Step {
     case "arrived":
     case "in_wallet":
     case "returned":
+    case "going_back":
     case "checking":
       return step("Paid", "done", purchase.paidAt, repaidNote(purchase));
   }
@@ -237,6 +246,8 @@ function afterPayment(state: State, purchase: Purchase, delivery: Delivery | und
         step("Not delivered", "stopped", concludedAt),
         step("Back in your wallet", "done", concludedAt),
       ];
+    case "going_back":
+      return [step("Not sent", "stopped", concludedAt)];
     case "checking":
       return [
         step("On its way to Venice", "done", sentAt),

@@ -75,7 +75,7 @@ export type Purchase = Guarded<typeof purchase>;
 
 const delivery = record({
   id: text,
-  status: oneOf("pending", "planned", "active", "late", "executed", "rejected", "uncertain"),
+  status: oneOf("pending", "planned", "active", "late", "executed", "rejected", "uncertain", "cancelled"),
   millis: integer,
   citizen: text,
   purchaseId: nullable(text),

@@ -77,6 +77,7 @@ const table = readTable(`
   letters POST /{id}          401  404  404   404  202   404   401   401 401   401
   dead-letters GET            401  404  -     200  200   404   401   401 401   401
   dead-letters POST /{id}     401  404  404   404  204   404   401   401 401   401
+  refunds POST                401  404  404   404  409   404   401   401 401   401
 
   stripe-webhook POST         400  400  -     400  400   400   400   400 400   400
   deliver-ducats POST         200  200  -     200  200   200   200   200 200   200
@@ -104,7 +105,7 @@ function cells(line: string): string[] {
 }
 
 /** What a call is about: ids that are somebody's, or nobody's. */
-type Target = Pick<Person, "id" | "email" | "passkeyId" | "letterId" | "deliveryId"> & {
+type Target = Pick<Person, "id" | "email" | "passkeyId" | "letterId" | "deliveryId" | "purchaseId"> & {
   readonly keyId: string;
   readonly sessionId: string;
 };
@@ -149,6 +150,11 @@ const requests: Readonly<Record<string, (asked: Asked) => CallOptions>> = {
   "audit GET": ({ target }) => ({ tail: `?account=${target.id}` }),
   "letters GET": ({ target }) => ({ tail: `?account=${target.id}` }),
   "letters POST /{id}": ({ target }) => ({ tail: `/${target.letterId}`, json: {} }),
+  // Never paid: what an admin is told, nobody else is.
+  "refunds POST": ({ target }) => ({
+    json: { purchaseId: target.purchaseId, reason: "asked for it" },
+    headers: { "idempotency-key": randomText(12) },
+  }),
   "stripe-webhook POST": () => ({ body: "{}", headers: { "content-type": "application/json" } }),
 };
 
@@ -183,10 +189,12 @@ const nobody: Person = {
   passkeyId: "bm9ib2R5",
   letterId: "let_999999999",
   deliveryId: randomId("dlv"),
+  purchaseId: randomId("pur"),
 };
 
-function targetOf({ id, email, passkeyId, letterId, deliveryId, key, idle }: Person): Target {
-  return { ...{ id, email, passkeyId, letterId, deliveryId }, keyId: key.id, sessionId: idle.id };
+function targetOf({ key, idle, ...person }: Person): Target {
+  const { id, email, passkeyId, letterId, deliveryId, purchaseId } = person;
+  return { ...{ id, email, passkeyId, letterId, deliveryId, purchaseId }, keyId: key.id, sessionId: idle.id };
 }
 
 type Cast = { readonly as: Readonly<Record<Caller, Credentials>>; readonly victim: Person };

@@ -18,6 +18,8 @@ export type Person = {
   readonly key: Key;
   readonly passkeyId: string;
   readonly letterId: string;
+  /** One that was never paid. */
+  readonly purchaseId: string;
   /** One that waits for a person. */
   readonly deliveryId: string;
 };
@@ -47,11 +49,12 @@ export async function plantPerson(
      values ($1, $2, 'Passkey', 'key', 1, '{}', false, now())`,
     [passkeyId, id],
   );
+  const purchaseId = randomId("pur");
   await database.rows(
     `insert into purchases (id, account_id, citizen, deliver_to, idempotency_key, request_hash, amount_cents, livemode,
        base_millis, bonus_millis, micro_usd_per_ducat, status, attempt, opened_at)
      values ($1, $2, $3, 'wallet', 'planted', 'hash', 1000, false, 100000, 0, 100000, 'expired', 1, now())`,
-    [randomId("pur"), id, citizen],
+    [purchaseId, id, citizen],
   );
   const deliveryId = randomId("dlv");
   for (const [what, legs] of [
@@ -65,7 +68,7 @@ export async function plantPerson(
     [deliveryId, id, citizen],
   );
   return {
-    ...{ id, email, passkeyId, deliveryId },
+    ...{ id, email, passkeyId, purchaseId, deliveryId },
     session: await plantSession(world, id),
     idle: await plantSession(world, id),
     key: await plantKey(world, id),

@@ -4,7 +4,7 @@ import { purse } from "../support/delivering.ts";
 import { citizen, transports, useTransports } from "../support/transports.ts";
 import { booksBalance, endPenalty, useWorld } from "../support/world.ts";
 
-const world = useWorld({ VENICE_TRANSPORT: "try_create" });
+const world = useWorld();
 const { status, begin, end, dieAt } = useTransports(world);
 
 describe.each(transports)("by %s", (transport) => {

@@ -5,7 +5,7 @@ import { deliveryRow, minutes, pendingDelivery, processor, purse } from "../supp
 import { citizen, transports, useTransports } from "../support/transports.ts";
 import { appAt, booksBalance, statusOf, useWorld } from "../support/world.ts";
 
-const world = useWorld({ VENICE_TRANSPORT: "try_create" });
+const world = useWorld();
 const kept = "select wallet, transit from balances where account_id = $1";
 const { clock, pass, status, alertsOf, begin, end, live } = useTransports(world);
 

@@ -31,6 +31,24 @@ test("the stand-in, as Stripe documents it", () => {
     "expired again": ["StripeInvalidRequestError", 400, null],
     "seen afterwards": "expired",
     "an unknown parameter": ["StripeInvalidRequestError", 400, "nonsense"],
+    "no such dispute": ["StripeInvalidRequestError", 404, "dispute"],
+    "no such refund": ["StripeInvalidRequestError", 404, "refund"],
+    "no such payout": ["StripeInvalidRequestError", 404, "payout"],
+    "transactions of no payout": ["StripeInvalidRequestError", 400, "payout"],
+    "a refund of no charge": ["StripeInvalidRequestError", 404, "id"],
+    "a refund of nothing": ["StripeInvalidRequestError", 400, null],
+    "no such promotion code": ["StripeInvalidRequestError", 404, "promotion_code"],
+    "the same code again, in small letters": ["StripeInvalidRequestError", 400, null],
+    "a tenth off": [1000, 100, 900],
+    "its discounts": [["coupon", "promotion_code"]],
+    "a code for one, after its session has expired": [
+      "StripeInvalidRequestError",
+      400,
+      "discounts[0][promotion_code]",
+    ],
+    "a code for larger orders": ["StripeInvalidRequestError", 400, "discounts[0][promotion_code]"],
+    "no such code": ["StripeInvalidRequestError", 400, "discounts[0][promotion_code]"],
+    "all off": [0, "no_payment_required"],
   });
 });
 

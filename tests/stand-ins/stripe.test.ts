@@ -1,130 +1,20 @@
 /** The stand-in for Stripe, asked by the real SDK over real sockets. */
-import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
 import { Stripe } from "stripe";
-import { afterEach, beforeAll, describe, expect, test } from "vitest";
-import { loadSdk } from "../../dev/stripe/shapes/load.ts";
-import { startStripe, type StripeOptions, type StripeStandIn } from "../../dev/stripe/start.ts";
-
-const API_KEY = "sk_test_standin";
-const SECRET = "whsec_standin";
-
-type Received = { readonly event: Stripe.Event; readonly signature: string; readonly body: string };
-
-type Shop = {
-  readonly url: string;
-  readonly received: Received[];
-  /** What the next deliveries are answered; 200 when there is nothing here. */
-  readonly answers: number[];
-  types(): string[];
-};
-
-const closing: (() => Promise<void>)[] = [];
-
-// Where the shapes are not cached yet, generating them must not count against the first test.
-beforeAll(async () => {
-  await loadSdk();
-}, 60_000);
-
-afterEach(async () => {
-  for (const close of closing.splice(0).reverse()) await close();
-});
-
-async function start(
-  options: Partial<StripeOptions> = {},
-): Promise<{ standIn: StripeStandIn; stripe: Stripe }> {
-  const standIn = await startStripe({ apiKey: API_KEY, retryDelaysMs: [1, 1], ...options });
-  closing.push(() => standIn.close());
-  return { standIn, stripe: client(standIn) };
-}
-
-function client(standIn: StripeStandIn, apiKey = API_KEY): Stripe {
-  return new Stripe(apiKey, { ...standIn.sdkConfig, maxNetworkRetries: 0, telemetry: false });
-}
-
-async function startShop(): Promise<Shop> {
-  const received: Received[] = [];
-  const answers: number[] = [];
-  const server: Server = createServer((request, response) => {
-    const chunks: Buffer[] = [];
-    request.on("data", (chunk: Buffer) => chunks.push(chunk));
-    request.on("end", () => {
-      const body = Buffer.concat(chunks).toString("utf8");
-      const signature = String(request.headers["stripe-signature"]);
-      received.push({ event: JSON.parse(body) as Stripe.Event, signature, body });
-      response.writeHead(answers.shift() ?? 200).end("seen");
-    });
-  });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  closing.push(
-    () =>
-      new Promise((resolve) => {
-        server.close(() => {
-          resolve();
-        });
-        server.closeAllConnections();
-      }),
-  );
-  const { port } = server.address() as AddressInfo;
-  return {
-    url: `http://127.0.0.1:${port}/webhook`,
-    received,
-    answers,
-    types: () => received.map(({ event }) => event.type),
-  };
-}
-
-async function startWithShop(options: Partial<StripeOptions> = {}) {
-  const shop = await startShop();
-  return { shop, ...(await start({ webhook: { url: shop.url, secret: SECRET }, ...options })) };
-}
-
-function purchase(
-  extra: Partial<Stripe.Checkout.SessionCreateParams> = {},
-): Stripe.Checkout.SessionCreateParams {
-  return {
-    mode: "payment",
-    line_items: [
-      {
-        quantity: 1,
-        price_data: { currency: "usd", unit_amount: 9_900, product_data: { name: "1,000 ducats" } },
-      },
-    ],
-    success_url: "https://shop.test/thanks?session={CHECKOUT_SESSION_ID}",
-    cancel_url: "https://shop.test/buy",
-    metadata: { purchase: "pur_1" },
-    payment_intent_data: { metadata: { purchase: "pur_1" } },
-    ...extra,
-  };
-}
-
-/** The error an SDK call ends with. */
-async function refusal(call: Promise<unknown>): Promise<Stripe.errors.StripeError> {
-  const outcome = await call.then(
-    () => undefined,
-    (error: unknown) => error,
-  );
-  if (outcome instanceof Stripe.errors.StripeError) return outcome;
-  throw new Error("The call was not refused", { cause: outcome });
-}
-
-type Asked = { method?: string; headers?: Record<string, string>; body?: string };
-
-function ask(standIn: StripeStandIn, path: string, { headers, ...init }: Asked = {}): Promise<Response> {
-  return fetch(`${standIn.url}${path}`, {
-    ...init,
-    headers: { authorization: `Bearer ${API_KEY}`, ...headers },
-    redirect: "manual",
-  });
-}
-
-function control(standIn: StripeStandIn, path: string, body: object = {}): Promise<Response> {
-  return fetch(`${standIn.url}/_control${path}`, { method: "POST", body: JSON.stringify(body) });
-}
-
-function pageForm(url: string | null, fields: Record<string, string>): Promise<Response> {
-  return fetch(url ?? "", { method: "POST", body: new URLSearchParams(fields), redirect: "manual" });
-}
+import { describe, expect, test } from "vitest";
+import { startStripe } from "../../dev/stripe/start.ts";
+import {
+  API_KEY,
+  ask,
+  client,
+  control,
+  pageForm,
+  purchase,
+  refusal,
+  SECRET,
+  start,
+  startShop,
+  startWithShop,
+} from "./stripe-shop.ts";
 
 describe("starting", () => {
   test("refuses a live key and production", async () => {
@@ -503,6 +393,7 @@ describe("Checkout Sessions", () => {
       "charge.succeeded",
       "payment_intent.succeeded",
       "checkout.session.completed",
+      "charge.updated",
     ]);
   });
 
@@ -552,6 +443,7 @@ describe("Checkout Sessions", () => {
       "charge.succeeded",
       "payment_intent.succeeded",
       "checkout.session.completed",
+      "charge.updated",
     ]);
     expect(standIn.check()).toEqual([]);
   });
@@ -705,7 +597,14 @@ describe("payments and refunds", () => {
 
   test("refuses a refund of what is not there or not paid", async () => {
     const { stripe, standIn } = await start();
-    expect(await refusal(stripe.refunds.create({}))).toMatchObject({ code: "parameter_missing" });
+    expect((await refusal(stripe.refunds.create({}))).message).toBe(
+      "One of the following params should be provided for this request: payment_intent or charge.",
+    );
+    expect(await refusal(stripe.refunds.create({ charge: "ch_no" }))).toMatchObject({
+      code: "resource_missing",
+      param: "id",
+      statusCode: 404,
+    });
     expect(await refusal(stripe.refunds.create({ payment_intent: "pi_no" }))).toMatchObject({
       code: "resource_missing",
       statusCode: 400,
@@ -750,7 +649,7 @@ describe("events and webhooks", () => {
     const { id } = await stripe.checkout.sessions.create(purchase(), { idempotencyKey: "key-7" });
     standIn.pay(id);
     await standIn.flush();
-    const last = shop.received.at(-1);
+    const last = shop.received.find(({ event }) => event.type === "checkout.session.completed");
     const event = stripe.webhooks.constructEvent(last?.body ?? "", last?.signature ?? "", SECRET);
     expect(event).toMatchObject({
       object: "event",
@@ -836,7 +735,7 @@ describe("events and webhooks", () => {
     expect(shop.received).toEqual([]);
     standIn.webhooks.release({ reverse: true });
     await standIn.flush();
-    expect(shop.types()[0]).toBe("checkout.session.completed");
+    expect(shop.types().slice(0, 2)).toEqual(["charge.updated", "checkout.session.completed"]);
     expect(shop.types().at(-1)).toBe("product.created");
 
     shop.received.length = 0;
@@ -863,6 +762,7 @@ describe("events and webhooks", () => {
     standIn.pay(second.id);
     await standIn.flush();
     expect(shop.types()).toEqual([
+      "charge.updated",
       "checkout.session.completed",
       "payment_intent.succeeded",
       "charge.succeeded",

@@ -9,14 +9,13 @@ export const citizen = "RialtoBanker";
 export const transports = ["rows", "try_create"] as const;
 export type Transport = (typeof transports)[number];
 
-/** For a world whose VENICE_TRANSPORT is try_create. */
 export function useTransports(world: World) {
   const watched = useWatched(world);
   const { clock, pass } = watched;
 
   function appBy(transport: Transport): App {
     const app = appAt(clock);
-    return transport === "rows" ? { ...app, game: undefined } : app;
+    return { ...app, env: { ...app.env, VENICE_TRANSPORT: transport } };
   }
 
   /** Minutes go by, with the game's own run in each, drained by five at once. */

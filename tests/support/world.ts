@@ -242,9 +242,9 @@ export async function openPurchase(customer: Customer, input: CheckoutInput = { 
 }
 
 /** A purchase that Stripe has been paid for; its events are not delivered yet. */
-export async function paidPurchase(world: World, customer: Customer, input?: CheckoutInput) {
+export async function paidPurchase(world: World, customer: Customer, input?: CheckoutInput, card?: string) {
   const opened = await openPurchase(customer, input);
-  world.stripe.pay(opened.sessionId);
+  world.stripe.pay(opened.sessionId, card === undefined ? {} : { card });
   const [completed] = eventsOf(world, opened.purchaseId, "checkout.session.completed");
   const [succeeded] = eventsOf(world, opened.purchaseId, "payment_intent.succeeded");
   if (!completed || !succeeded) throw new Error("the stand-in announced no payment");

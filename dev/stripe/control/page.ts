@@ -1,14 +1,16 @@
 /** The control page for people: what was sold, paid and told, and the switches for a bad day. */
 import { html, raw } from "hono/html";
-import type { HtmlEscapedString } from "hono/utils/html";
 import type { Stripe } from "stripe";
 import { style } from "../hosted/style.ts";
 import { shown } from "../objects/money.ts";
 import type { Delivery } from "../webhooks/deliver.ts";
-import type { StoredEvent } from "../world.ts";
+import { balanceOf } from "../objects/balance.ts";
+import { sweep } from "../sweep.ts";
+import type { StoredEvent, World } from "../world.ts";
+import { button, table, time, type Html } from "./elements.ts";
+import { disputeRow, intentRow, payoutRow, refundRow } from "./payment-rows.ts";
 import type { Controlled } from "./routes.ts";
-
-type Html = HtmlEscapedString | Promise<HtmlEscapedString>;
+import { idOf } from "../reference.ts";
 
 const SHOWN_ROWS = 50;
 
@@ -20,10 +22,12 @@ th, td { text-align: left; padding: .5rem .9rem .5rem 0; border-bottom: 1px soli
 th { color: var(--soft); font-weight: 600; }
 form { display: inline-flex; gap: .4rem; margin: 0 .4rem .4rem 0; }
 button, .button { padding: .35rem .7rem; font-size: .88rem; }
+input[type=number], select { width: auto; max-width: 9rem; padding: .35rem .5rem; font-size: .88rem; }
 .good { color: var(--good); } .bad { color: var(--bad); }
 `);
 
 export function controlPage({ world, webhooks, faults }: Controlled): Html {
+  sweep(world);
   const deliveries = Map.groupBy(webhooks.deliveries, (delivery) => delivery.eventId);
   return html`<!doctype html>
     <html lang="en">
@@ -47,14 +51,39 @@ export function controlPage({ world, webhooks, faults }: Controlled): Html {
             <h2 id="sessions">Checkout Sessions</h2>
             ${table(
               ["Created", "Session", "Amount", "Status", "Payment", ""],
-              world.sessions.newestFirst().slice(0, SHOWN_ROWS).map(sessionRow),
+              world.sessions
+                .newestFirst()
+                .slice(0, SHOWN_ROWS)
+                .map((session) => sessionRow(session, world.paymentIntents)),
             )}
           </section>
           <section class="panel" aria-labelledby="payments">
             <h2 id="payments">Payments</h2>
             ${table(
-              ["Created", "PaymentIntent", "Amount", "Status", "Metadata"],
+              ["Created", "PaymentIntent", "Amount", "Status", "Metadata", ""],
               world.paymentIntents.newestFirst().slice(0, SHOWN_ROWS).map(intentRow),
+            )}
+          </section>
+          <section class="panel" aria-labelledby="refunds">
+            <h2 id="refunds">Refunds</h2>
+            ${table(
+              ["Created", "Refund", "Amount", "Status", ""],
+              world.refunds.newestFirst().slice(0, SHOWN_ROWS).map(refundRow),
+            )}
+          </section>
+          <section class="panel" aria-labelledby="disputes">
+            <h2 id="disputes">Disputes</h2>
+            ${table(
+              ["Created", "Dispute", "Amount", "Status", ""],
+              world.disputes.newestFirst().slice(0, SHOWN_ROWS).map(disputeRow),
+            )}
+          </section>
+          <section class="panel" aria-labelledby="payouts">
+            <h2 id="payouts">Balance and payouts</h2>
+            <p>${balanceLine(world)} ${button("payouts", "Pay out what is available")}</p>
+            ${table(
+              ["Created", "Payout", "Amount", "Status", ""],
+              world.payouts.newestFirst().slice(0, SHOWN_ROWS).map(payoutRow),
             )}
           </section>
           <section class="panel" aria-labelledby="events">
@@ -65,6 +94,7 @@ export function controlPage({ world, webhooks, faults }: Controlled): Html {
               ${button("webhooks/disturb", "Send each twice", { duplicates: "1" })}
               ${button("webhooks/disturb", "Opposite order", { reorder: "true" })}
               ${button("webhooks/disturb", "Lose the next", { lose: "1" })}
+              ${webhooks.holding ? button("webhooks/discard", "Never send what is held") : ""}
               ${button("webhooks/calm", "Back to order")}
             </p>
             <p class="soft">
@@ -106,23 +136,34 @@ export function controlPage({ world, webhooks, faults }: Controlled): Html {
     </html>`;
 }
 
-function table(heads: readonly string[], rows: readonly Html[]): Html {
-  if (rows.length === 0) return html`<p class="soft">Nothing yet.</p>`;
-  return html`<div class="scroll" tabindex="0" role="region" aria-label="${heads[1]}">
-    <table>
-      <thead>
-        <tr>
-          ${heads.map((head) => html`<th scope="col">${head}</th>`)}
-        </tr>
-      </thead>
-      <tbody>
-        ${rows}
-      </tbody>
-    </table>
-  </div>`;
+function balanceLine(world: World): string {
+  const line = (parts: readonly { amount: number; currency: string }[]) =>
+    parts.map(({ amount, currency }) => shown(amount, currency)).join(", ");
+  const { available, pending } = balanceOf(world);
+  return `${line(available)} available, ${line(pending)} pending.`;
 }
 
-function sessionRow(session: Stripe.Checkout.Session): Html {
+/** A payment on its way: a debit is processed by the bank, a transfer is awaited from the customer. */
+function awaitedButtons(
+  session: Stripe.Checkout.Session,
+  intent: Stripe.PaymentIntent | undefined,
+): Html | string {
+  const debit = `sessions/${session.id}/settle-debit`;
+  const transfer = `sessions/${session.id}/settle-transfer`;
+  if (intent?.status === "processing") {
+    return html`${button(debit, "Debit succeeds", { how: "succeeds" })}${button(debit, "Debit fails", {
+      how: "fails",
+    })}`;
+  }
+  if (intent?.status !== "requires_action") return "";
+  return html`${button(transfer, "Transfer arrives", { how: "arrives" })}${button(
+    transfer,
+    "Transfer never arrives",
+    { how: "never_arrives" },
+  )}`;
+}
+
+function sessionRow(session: Stripe.Checkout.Session, intents: World["paymentIntents"]): Html {
   const at = `sessions/${session.id}`;
   return html`<tr>
     <td>${time(session.created)}</td>
@@ -140,30 +181,10 @@ function sessionRow(session: Stripe.Checkout.Session): Html {
       ${session.payment_status === "paid" ? button(`${at}/pay-again`, "Pay a second time") : ""}
       ${
         session.status === "complete" && session.payment_status === "unpaid"
-          ? html`${button(`${at}/settle-debit`, "Debit succeeds", { how: "succeeds" })}${button(
-              `${at}/settle-debit`,
-              "Debit fails",
-              { how: "fails" },
-            )}`
+          ? awaitedButtons(session, intents.get(idOf(session.payment_intent)))
           : ""
       }
     </td>
-  </tr>`;
-}
-
-function intentRow(intent: Stripe.PaymentIntent): Html {
-  return html`<tr>
-    <td>${time(intent.created)}</td>
-    <td><code>${intent.id}</code></td>
-    <td>${shown(intent.amount, intent.currency)}</td>
-    <td class="${intent.status === "succeeded" ? "good" : ""}">
-      ${intent.status}${
-        intent.last_payment_error?.message
-          ? html`<br /><span class="bad">${intent.last_payment_error.message}</span>`
-          : ""
-      }
-    </td>
-    <td><code>${JSON.stringify(intent.metadata)}</code></td>
   </tr>`;
 }
 
@@ -188,17 +209,6 @@ function eventRow(event: StoredEvent, deliveries: readonly Delivery[]): Html {
   </tr>`;
 }
 
-function button(action: string, label: string, fields: Readonly<Record<string, string>> = {}): Html {
-  return html`<form method="post" action="/_control/${action}">
-    ${Object.entries(fields).map(([name, value]) => html`<input type="hidden" name="${name}" value="${value}" />`)}
-    <button>${label}</button>
-  </form>`;
-}
-
 function faultButton(kind: string, label: string): Html {
   return button("page/faults", label, { kind });
-}
-
-function time(seconds: number): string {
-  return new Date(seconds * 1000).toISOString().slice(0, 19).replace("T", " ");
 }

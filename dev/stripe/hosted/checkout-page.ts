@@ -1,12 +1,9 @@
 /** The hosted checkout page: plain HTML that works without a script, by keyboard and on a phone. */
 import { html, raw } from "hono/html";
-import type { HtmlEscapedString } from "hono/utils/html";
 import type { Stripe } from "stripe";
 import { shown } from "../objects/money.ts";
 import { SUCCESS_NUMBER, testCards } from "../payments/test-cards.ts";
-import { style } from "./style.ts";
-
-type Html = HtmlEscapedString | Promise<HtmlEscapedString>;
+import { page, type Html } from "./shell.ts";
 
 export type CheckoutView = {
   readonly session: Stripe.Checkout.Session;
@@ -16,24 +13,6 @@ export type CheckoutView = {
   /** What was typed, so that it need not be typed again. */
   readonly email: string;
 };
-
-const layout = raw(`
-main { max-width: 60rem; margin: 0 auto; padding: 2rem 1.25rem 3rem; display: grid; gap: 1.5rem; }
-@media (min-width: 48rem) { main.two { grid-template-columns: 1fr 1fr; align-items: start; padding-top: 4rem; } }
-main.one { max-width: 34rem; }
-.total { font-size: 2.4rem; font-weight: 650; letter-spacing: -.02em; margin: .25rem 0 1.25rem; }
-ul.items { list-style: none; margin: 0; padding: 0; border-top: 1px solid var(--line); }
-ul.items li { display: flex; justify-content: space-between; gap: 1rem; padding: .8rem 0; border-bottom: 1px solid var(--line); }
-.field { margin: 0 0 1.1rem; }
-.field label, legend { display: block; font-weight: 600; margin: 0 0 .35rem; }
-.field small { display: block; color: var(--soft); margin-top: .35rem; }
-fieldset { border: 1px solid var(--line); border-radius: 10px; padding: .8rem 1rem; margin: 0 0 1.1rem; }
-fieldset label { display: flex; gap: .6rem; align-items: baseline; padding: .2rem 0; }
-.actions { display: grid; gap: .7rem; margin-top: 1.4rem; }
-details { margin-top: 1.4rem; } summary { cursor: pointer; }
-table { border-collapse: collapse; width: 100%; margin-top: .6rem; font-size: .9rem; }
-td, th { text-align: left; padding: .3rem .5rem .3rem 0; vertical-align: top; }
-`);
 
 export function checkoutPage(view: CheckoutView): Html {
   const { session, items, problem } = view;
@@ -47,6 +26,7 @@ export function checkoutPage(view: CheckoutView): Html {
         <span class="badge">Test mode: no money moves</span>
         <h1 id="what" style="margin-top:1rem">${description}</h1>
         <p class="total">${total}</p>
+        ${discountLine(session)}
         <ul class="items">
           ${items.map(
             (item) =>
@@ -61,7 +41,7 @@ export function checkoutPage(view: CheckoutView): Html {
       <section class="panel" aria-labelledby="how">
         <h2 id="how">Payment details</h2>
         ${problem === undefined ? "" : html`<p class="alert" role="alert">${problem} You can try again.</p>`}
-        <form method="post">
+        <form method="post" action="/c/pay/${session.id}">
           ${emailField(view)} ${session.amount_total === 0 ? "" : meansFields(session, problem)}
           <div class="actions">
             <button class="first" name="action" value="pay">
@@ -78,6 +58,12 @@ export function checkoutPage(view: CheckoutView): Html {
   );
 }
 
+function discountLine(session: Stripe.Checkout.Session): Html | string {
+  const discount = session.total_details?.amount_discount ?? 0;
+  if (discount === 0) return "";
+  return html`<p class="soft">${shown(discount, session.currency ?? "usd")} off by a discount.</p>`;
+}
+
 function emailField({ session, email }: CheckoutView): Html {
   const known = session.customer_details?.email ?? null;
   if (known !== null) return html`<p class="field"><strong>Email</strong><br />${known}</p>`;
@@ -87,20 +73,39 @@ function emailField({ session, email }: CheckoutView): Html {
   </div>`;
 }
 
+const otherMeans = [
+  {
+    means: "bank_debit",
+    method: "us_bank_account",
+    label: "Bank debit",
+    note: "the money arrives some days later",
+  },
+  {
+    means: "bank_transfer",
+    method: "customer_balance",
+    label: "Bank transfer",
+    note: "you send the money later",
+  },
+  { means: "crypto", method: "crypto", label: "Stablecoin", note: "it arrives at once" },
+] as const;
+
 function meansFields(session: Stripe.Checkout.Session, problem: string | undefined): Html {
-  const debit = session.payment_method_types.includes("us_bank_account");
   const grouped = SUCCESS_NUMBER.replaceAll(/(\d{4})(?=\d)/g, "$1 ");
+  const others = otherMeans.filter(({ method }) => session.payment_method_types.includes(method));
   return html`${
-      debit
-        ? html`<fieldset>
+      others.length === 0
+        ? html`<input type="hidden" name="means" value="card" />`
+        : html`<fieldset>
             <legend>Pay with</legend>
             <label><input type="radio" name="means" value="card" checked /> Card</label>
-            <label>
-              <input type="radio" name="means" value="bank_debit" />
-              <span>Bank debit <span class="soft">– the money arrives some days later</span></span>
-            </label>
+            ${others.map(
+              ({ means, label, note }) =>
+                html`<label>
+                  <input type="radio" name="means" value="${means}" />
+                  <span>${label} <span class="soft">– ${note}</span></span>
+                </label>`,
+            )}
           </fieldset>`
-        : html`<input type="hidden" name="means" value="card" />`
     }
     <div class="field">
       <label for="card">Card number</label>
@@ -130,42 +135,10 @@ function meansFields(session: Stripe.Checkout.Session, problem: string | undefin
             (card) =>
               html`<tr>
                 <td><code>${card.number}</code></td>
-                <td>${card.decline?.message ?? `Succeeds (${card.brand} ${card.funding})`}</td>
+                <td>${card.note ?? card.decline?.message ?? `Succeeds (${card.brand} ${card.funding})`}</td>
               </tr>`,
           )}
         </tbody>
       </table>
     </details>`;
-}
-
-/** A page that only says something: a payment that is done or over, a receipt, an address that leads nowhere. */
-export function closedPage(title: string, text: string, back: string | null): Html {
-  return page(
-    title,
-    "one",
-    html`<section class="panel">
-      <span class="badge">Test mode</span>
-      <h1 style="margin-top:1rem">${title}</h1>
-      <p class="soft">${text}</p>
-      ${back === null ? "" : html`<p><a class="button first" href="${back}">Back to the shop</a></p>`}
-    </section>`,
-  );
-}
-
-function page(title: string, columns: "one" | "two", content: Html): Html {
-  return html`<!doctype html>
-    <html lang="en">
-      <head>
-        <meta charset="utf-8" />
-        <meta name="viewport" content="width=device-width, initial-scale=1" />
-        <meta name="robots" content="noindex" />
-        <title>${title}</title>
-        <style>
-          ${style}${layout}
-        </style>
-      </head>
-      <body>
-        <main class="${columns}">${content}</main>
-      </body>
-    </html>`;
 }

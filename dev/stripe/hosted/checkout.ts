@@ -3,11 +3,15 @@ import type { Context, Hono } from "hono";
 import type { Stripe } from "stripe";
 import { isEmail } from "../objects/customers.ts";
 import { shown } from "../objects/money.ts";
+import { authenticate } from "../payments/card.ts";
 import { paySession, type Means, type Outcome } from "../payments/checkout.ts";
-import { sweep } from "../payments/expire.ts";
 import { DECLINED_NUMBER } from "../payments/test-cards.ts";
+import { sweep } from "../sweep.ts";
 import type { World } from "../world.ts";
-import { checkoutPage, closedPage } from "./checkout-page.ts";
+import { authenticationPage } from "./authentication-page.ts";
+import { checkoutPage } from "./checkout-page.ts";
+import { closedPage } from "./shell.ts";
+import { idOf } from "../reference.ts";
 
 export function mountCheckout(app: Hono, world: World): void {
   app.get("/c/pay/:id", (context) => {
@@ -17,6 +21,27 @@ export function mountCheckout(app: Hono, world: World): void {
     if (session.status !== "open") return ended(context, session);
     return show(context, world, session, {});
   });
+
+  app.get("/c/pay/:id/authenticate", (context) => {
+    sweep(world);
+    const session = world.sessions.get(context.req.param("id"));
+    if (!session) return missingPage(context);
+    if (session.status !== "open") return ended(context, session);
+    if (!isChallenged(world, session)) return context.redirect(payAddress(session), 303);
+    return context.html(authenticationPage(session));
+  });
+
+  app.post("/c/pay/:id/authenticate", async (context) => {
+    sweep(world);
+    const session = world.sessions.get(context.req.param("id"));
+    if (!session) return missingPage(context);
+    const form = await context.req.parseBody();
+    const outcome = authenticate(world, session, form["action"] === "complete");
+    if (!outcome) return context.redirect(payAddress(session), 303);
+    return conclude(context, world, session, outcome, "");
+  });
+
+  app.get("/c/transfer/:id", (context) => transfer(context, world));
 
   app.get("/receipts/:id", (context) => receipt(context, world));
 
@@ -52,6 +77,25 @@ function receipt(context: Context, world: World): Response | Promise<Response> {
   return context.html(closedPage(`Receipt for ${paid}`, `Paid on ${when}.${refunded}`, null));
 }
 
+/** Where the customer reads to which account the money is to be sent. */
+function transfer(context: Context, world: World): Response | Promise<Response> {
+  const session = world.sessions.get(context.req.param("id") ?? "");
+  const intent = world.paymentIntents.get(idOf(session?.payment_intent));
+  if (intent?.next_action?.type !== "display_bank_transfer_instructions") return missingPage(context);
+  const amount = shown(intent.amount, intent.currency);
+  return context.html(
+    closedPage(`Send ${amount}`, "A test transfer arrives when the control page says so.", null),
+  );
+}
+
+function isChallenged(world: World, session: Stripe.Checkout.Session): boolean {
+  return world.challenges.has(idOf(session.payment_intent));
+}
+
+function payAddress(session: Stripe.Checkout.Session): string {
+  return `/c/pay/${session.id}`;
+}
+
 function conclude(
   context: Context,
   world: World,
@@ -63,6 +107,8 @@ function conclude(
     case "paid":
     case "processing":
       return toShop(context, session);
+    case "requires_action":
+      return context.redirect(`${payAddress(session)}/authenticate`, 303);
     case "declined":
       return show(context, world, session, { email, problem: outcome.message, status: 402 });
     case "closed":
@@ -112,9 +158,9 @@ function missingPage(context: Context): Response | Promise<Response> {
 }
 
 function meansIn(form: Readonly<Record<string, unknown>>): Means {
-  return form["means"] === "bank_debit"
-    ? { kind: "bank_debit" }
-    : { kind: "card", number: textIn(form["card"]) };
+  const means = form["means"];
+  if (means === "bank_debit" || means === "bank_transfer" || means === "crypto") return { kind: means };
+  return { kind: "card", number: textIn(form["card"]) };
 }
 
 function textIn(value: unknown): string {

@@ -18,6 +18,7 @@ export type ChargeAttempt = {
 export function createCharge(world: World, attempt: ChargeAttempt): Stripe.Charge {
   const { paymentIntent: intent, paymentMethod, payer, card, status } = attempt;
   const id = world.id(card ? "ch_3" : "py_3", 23);
+  if (card) world.cards.set(id, card);
   const decline = card?.decline;
   return world.charges.add({
     id,
@@ -49,7 +50,9 @@ export function createCharge(world: World, attempt: ChargeAttempt): Stripe.Charg
     paid: status !== "failed",
     payment_intent: intent.id,
     payment_method: paymentMethod.id,
-    payment_method_details: card ? cardDetails(card, intent.amount, world) : bankDetails(paymentMethod),
+    payment_method_details: card
+      ? cardDetails(card, intent.amount, world)
+      : otherDetails(paymentMethod, world),
     receipt_email: intent.receipt_email,
     receipt_number: null,
     receipt_url: status === "succeeded" ? receiptAddress(world, id) : null,
@@ -96,7 +99,7 @@ function cardDetails(card: TestCard, amount: number, world: World): Stripe.Charg
       brand: card.brand,
       checks: { ...CARD_CHECKS, cvc_check: card.decline?.code === "incorrect_cvc" ? "fail" : "pass" },
       country: "US",
-      electronic_commerce_indicator: null,
+      electronic_commerce_indicator: card.authenticates ? AUTHENTICATED : null,
       exp_month: CARD_EXPIRY.month,
       exp_year: CARD_EXPIRY.year,
       funding: card.funding,
@@ -106,11 +109,42 @@ function cardDetails(card: TestCard, amount: number, world: World): Stripe.Charg
       network: card.brand,
       network_transaction_id: world.id("", 15),
       regulated_status: "unregulated",
-      three_d_secure: null,
+      three_d_secure: card.authenticates ? authentication(world) : null,
       transaction_link_id: null,
       wallet: null,
     },
   };
+}
+
+/** The networks' sign that the holder has proved who they are. */
+const AUTHENTICATED = "05";
+
+function authentication(world: World): Stripe.Charge.PaymentMethodDetails.Card.ThreeDSecure {
+  return {
+    authentication_flow: "challenge",
+    electronic_commerce_indicator: AUTHENTICATED,
+    exemption_indicator: null,
+    result: "authenticated",
+    result_reason: null,
+    transaction_id: world.id("", 36),
+    version: "2.2.0",
+  };
+}
+
+function otherDetails(method: Stripe.PaymentMethod, world: World): Stripe.Charge.PaymentMethodDetails {
+  if (method.type === "customer_balance") return { type: "customer_balance", customer_balance: {} };
+  if (method.type === "crypto") {
+    return {
+      type: "crypto",
+      crypto: {
+        buyer_address: `0x${world.id("", 40)}`,
+        network: "base",
+        token_currency: "usdc",
+        transaction_hash: `0x${world.id("", 64)}`,
+      },
+    };
+  }
+  return bankDetails(method);
 }
 
 function bankDetails(method: Stripe.PaymentMethod): Stripe.Charge.PaymentMethodDetails {

@@ -4,8 +4,10 @@ import { invalid, missing, noSuch, onlyOneOf, unsupported } from "../protocol/er
 import { createdWithin, page } from "../protocol/list.ts";
 import { mergeMetadata } from "../protocol/metadata.ts";
 import { route } from "../protocol/route.ts";
+import { applyDiscounts, redeem, spread } from "../discounts/apply.ts";
 import { expireSession } from "../payments/expire.ts";
 import type { Cause, SessionInside, World } from "../world.ts";
+import { methodsFor } from "./checkout-methods.ts";
 import { customerNamed, refuseBadEmail } from "./customers.ts";
 import { readLineItems } from "./line-items.ts";
 import { refuseUnchargeable } from "./money.ts";
@@ -16,9 +18,6 @@ type Params = Stripe.Checkout.SessionCreateParams;
 const SHORTEST_SECONDS = 30 * 60;
 const LONGEST_SECONDS = 24 * 60 * 60;
 const MAX_REFERENCE_LENGTH = 200;
-
-/** What the hosted page can take; the bank debit settles days later. */
-const METHODS = ["card", "us_bank_account"];
 
 function create(world: World, cause: Cause, params: Params): Stripe.Checkout.Session {
   refuseContradictions(params);
@@ -31,12 +30,18 @@ function create(world: World, cause: Cause, params: Params): Stripe.Checkout.Ses
   const paymentIntentData = insideOf(params);
   const read = readLineItems(world, params.line_items);
   const lineItems = read.map(({ item }) => item);
-  const total = lineItems.reduce((sum, each) => sum + each.amount_total, 0);
+  const subtotal = lineItems.reduce((sum, each) => sum + each.amount_subtotal, 0);
   const currency = lineItems[0]?.currency ?? "usd";
+  const discount = applyDiscounts(world, params.discounts, { subtotal, currency, customer });
+  const total = subtotal - (discount?.amount ?? 0);
   refuseUnchargeable(total, currency);
-  const methods = methodsFor(params.allowed_payment_method_types, currency);
+  const methods = methodsFor(params.allowed_payment_method_types, currency, customer);
   // From here on nothing is refused any more.
   for (const { built } of read) if (built) keepPrice(world, cause, built);
+  if (discount) {
+    spread(lineItems, discount.amount);
+    redeem(discount);
+  }
   const id = world.id("cs_test_", 60);
   const email = customer?.email ?? params.customer_email ?? null;
   world.insides.set(id, { lineItems, paymentIntentData });
@@ -47,7 +52,7 @@ function create(world: World, cause: Cause, params: Params): Stripe.Checkout.Ses
     after_expiration: null,
     allow_promotion_codes: null,
     allowed_payment_method_types: params.allowed_payment_method_types ? methods : null,
-    amount_subtotal: total,
+    amount_subtotal: subtotal,
     amount_total: total,
     automatic_tax: { enabled: false, liability: null, provider: null, status: null },
     billing_address_collection: params.billing_address_collection ?? null,
@@ -72,7 +77,9 @@ function create(world: World, cause: Cause, params: Params): Stripe.Checkout.Ses
     customer_creation: customer ? null : (params.customer_creation ?? "if_required"),
     customer_details: email === null ? null : detailsOf(email, customer?.name ?? null),
     customer_email: params.customer_email ?? null,
-    discounts: [],
+    discounts: discount
+      ? [{ coupon: discount.code ? null : discount.coupon.id, promotion_code: discount.code?.id ?? null }]
+      : [],
     expires_at: expiresAt,
     integration_identifier: params.integration_identifier ?? null,
     invoice: null,
@@ -113,7 +120,7 @@ function create(world: World, cause: Cause, params: Params): Stripe.Checkout.Ses
     submit_type: params.submit_type ?? null,
     subscription: null,
     success_url: success,
-    total_details: { amount_discount: 0, amount_shipping: 0, amount_tax: 0 },
+    total_details: { amount_discount: discount?.amount ?? 0, amount_shipping: 0, amount_tax: 0 },
     ui_mode: "hosted_page",
     url: `${world.url()}/c/pay/${id}`,
     wallet_options: null,
@@ -183,19 +190,6 @@ function address(text: string | undefined, param: string): string {
   throw invalid("Not a valid URL", { param, code: "url_invalid" });
 }
 
-function methodsFor(allowed: readonly string[] | undefined, currency: string): string[] {
-  const foreign = allowed?.find((each) => !METHODS.includes(each));
-  if (foreign !== undefined)
-    throw unsupported(`the payment method '${foreign}'`, "allowed_payment_method_types");
-  const debit = currency === "usd";
-  if (allowed && !debit && allowed.includes("us_bank_account")) {
-    throw invalid("The payment method `us_bank_account` can only be used with the currency usd.", {
-      param: "allowed_payment_method_types",
-    });
-  }
-  return allowed ? [...allowed] : METHODS.filter((each) => debit || each !== "us_bank_account");
-}
-
 function insideOf(params: Params): SessionInside["paymentIntentData"] {
   const data = params.payment_intent_data;
   if (data?.receipt_email !== undefined)
@@ -228,6 +222,8 @@ export const checkoutSessions = [
       "customer",
       "customer_creation",
       "customer_email",
+      "discounts.coupon",
+      "discounts.promotion_code",
       "expires_at",
       "integration_identifier",
       "line_items.metadata",

@@ -4,6 +4,7 @@ import { invalid, noSuch } from "../protocol/errors.ts";
 import { createdWithin, page } from "../protocol/list.ts";
 import { mergeMetadata } from "../protocol/metadata.ts";
 import { route } from "../protocol/route.ts";
+import { cancelIntent } from "../payments/cancel.ts";
 import { copy, onItsOwn, type World } from "../world.ts";
 import { refuseBadEmail } from "./customers.ts";
 
@@ -124,10 +125,7 @@ export const paymentIntents = [
           { code: "payment_intent_unexpected_state" },
         );
       }
-      intent.status = "canceled";
-      intent.canceled_at = world.seconds();
-      intent.cancellation_reason = params.cancellation_reason ?? null;
-      world.emit(cause, "payment_intent.canceled", intent);
+      cancelIntent(world, cause, intent, params.cancellation_reason ?? null);
       return intent;
     },
   }),

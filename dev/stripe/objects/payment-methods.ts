@@ -1,4 +1,4 @@
-/** Payment methods: the cards and bank accounts customers pay with on the hosted page. */
+/** Payment methods: what customers pay with on the hosted page. */
 import type { Stripe } from "stripe";
 import { noSuch } from "../protocol/errors.ts";
 import { page } from "../protocol/list.ts";
@@ -54,6 +54,19 @@ export function createBankAccount(world: World, payer: Payer): Stripe.PaymentMet
       routing_number: "110000000",
       status_details: null,
     },
+  });
+}
+
+export function createCrypto(world: World, payer: Payer): Stripe.PaymentMethod {
+  return world.paymentMethods.add({ ...common(world, payer), type: "crypto", crypto: {} });
+}
+
+/** What a transfer to the customer's virtual account is drawn from. */
+export function createCustomerBalance(world: World, payer: Payer): Stripe.PaymentMethod {
+  return world.paymentMethods.add({
+    ...common(world, payer),
+    type: "customer_balance",
+    customer_balance: {},
   });
 }
 

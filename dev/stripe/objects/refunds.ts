@@ -1,11 +1,12 @@
-/** Refunds, full and partial. */
+/** Refunds, full and partial; what becomes of them afterwards is in `refunds/settle.ts`. */
 import type { Stripe } from "stripe";
-import { invalid, missing, noSuch, noSuchIn, onlyOneOf } from "../protocol/errors.ts";
+import { leftOf, withdrawn } from "../disputes/standing.ts";
+import { invalid, noSuch, noSuchIn, onlyOneOf } from "../protocol/errors.ts";
 import { createdWithin, page } from "../protocol/list.ts";
 import { mergeMetadata } from "../protocol/metadata.ts";
 import { route } from "../protocol/route.ts";
 import { copy, type Cause, type World } from "../world.ts";
-import { bookRefund } from "./balance.ts";
+import { bookRefund } from "./balance-transactions.ts";
 import { shown } from "./money.ts";
 
 /** The charge to give back, by either of its two names. */
@@ -15,10 +16,15 @@ function chargeOf(world: World, params: Stripe.RefundCreateParams): Stripe.Charg
   }
   if (params.charge !== undefined) {
     const charge = world.charges.get(params.charge);
-    if (!charge) throw noSuchIn("charge", "charge", params.charge);
+    // Stripe answers so, as if the charge had been asked for by its address.
+    if (!charge) throw noSuch("charge", params.charge);
     return charge;
   }
-  if (params.payment_intent === undefined) throw missing("charge");
+  if (params.payment_intent === undefined) {
+    throw invalid(
+      "One of the following params should be provided for this request: payment_intent or charge.",
+    );
+  }
   const intent = world.paymentIntents.get(params.payment_intent);
   if (!intent) throw noSuchIn("payment_intent", "payment_intent", params.payment_intent);
   const charge =
@@ -33,7 +39,7 @@ function chargeOf(world: World, params: Stripe.RefundCreateParams): Stripe.Charg
 }
 
 /** @throws Refusal when more would be given back than is left. */
-function amountOf(charge: Stripe.Charge, asked: number | undefined): number {
+function amountOf(world: World, charge: Stripe.Charge, asked: number | undefined): number {
   if (charge.status !== "succeeded") {
     throw invalid(`Charge ${charge.id} is not in a state that can be refunded.`, {
       code: "charge_not_refundable",
@@ -44,6 +50,7 @@ function amountOf(charge: Stripe.Charge, asked: number | undefined): number {
     throw invalid(`Charge ${charge.id} has already been refunded.`, { code: "charge_already_refunded" });
   }
   const amount = asked ?? left;
+  refuseTaken(world, charge, amount);
   if (amount < 1) {
     throw invalid("This value must be greater than or equal to 1.", {
       param: "amount",
@@ -62,10 +69,18 @@ function amountOf(charge: Stripe.Charge, asked: number | undefined): number {
   return amount;
 }
 
-function refund(world: World, cause: Cause, params: Stripe.RefundCreateParams): Stripe.Refund {
+/** What the bank has taken back in a dispute is not there to be refunded, unless the dispute is won. */
+function refuseTaken(world: World, charge: Stripe.Charge, amount: number): void {
+  if (withdrawn(world, charge) === 0 || amount <= leftOf(world, charge)) return;
+  throw invalid(`Charge ${charge.id} has been charged back; cannot issue a refund.`, {
+    code: "charge_disputed",
+  });
+}
+
+export function refundCharge(world: World, cause: Cause, params: Stripe.RefundCreateParams): Stripe.Refund {
   const charge = chargeOf(world, params);
-  const amount = amountOf(charge, params.amount);
-  const byCard = charge.payment_method_details?.type === "card";
+  const amount = amountOf(world, charge, params.amount);
+  const isPending = endsLater(world, charge);
   const made: Stripe.Refund = {
     id: world.id("re_3", 23),
     object: "refund",
@@ -76,22 +91,18 @@ function refund(world: World, cause: Cause, params: Stripe.RefundCreateParams): 
     currency: charge.currency,
     customer: charge.customer,
     customer_account: null,
-    destination_details: byCard
-      ? {
-          type: "card",
-          card: { reference_status: "pending", reference_type: "acquirer_reference_number", type: "refund" },
-        }
-      : { type: "us_bank_transfer", us_bank_transfer: { reference: null, reference_status: "pending" } },
+    destination_details: destinationOf(charge),
     metadata: mergeMetadata(null, params.metadata),
     payment_intent: charge.payment_intent,
     payment_method: charge.payment_method,
     reason: params.reason ?? null,
     receipt_number: null,
     source_transfer_reversal: null,
-    status: byCard ? "succeeded" : "pending",
+    ...(isPending ? { pending_reason: "processing" as const } : {}),
+    status: isPending ? "pending" : "succeeded",
     transfer_reversal: null,
   };
-  made.balance_transaction = bookRefund(world, made).id;
+  if (!isPending) made.balance_transaction = bookRefund(world, made, charge).id;
   world.refunds.add(made);
   const before = copy(charge);
   charge.amount_refunded += amount;
@@ -101,9 +112,32 @@ function refund(world: World, cause: Cause, params: Stripe.RefundCreateParams): 
   return made;
 }
 
+/** Only to a card does money go back at once, and not to the test card that says otherwise. */
+function endsLater(world: World, charge: Stripe.Charge): boolean {
+  const isCard = charge.payment_method_details?.type === "card";
+  return !isCard || world.cards.get(charge.id)?.refund === "succeeds_later";
+}
+
+function destinationOf(charge: Stripe.Charge): Stripe.Refund.DestinationDetails {
+  switch (charge.payment_method_details?.type) {
+    case "card":
+      return {
+        type: "card",
+        card: { reference_status: "pending", reference_type: "acquirer_reference_number", type: "refund" },
+      };
+    case "crypto":
+      return { type: "crypto", crypto: { reference: null } };
+    case "customer_balance":
+      return { type: "customer_cash_balance", customer_cash_balance: {} };
+    case undefined:
+    default:
+      return { type: "us_bank_transfer", us_bank_transfer: { reference: null, reference_status: "pending" } };
+  }
+}
+
 function found(world: World, id: string): Stripe.Refund {
   const made = world.refunds.get(id);
-  if (!made) throw noSuch("refund", id);
+  if (!made) throw noSuch("refund", id, "refund");
   return made;
 }
 
@@ -114,7 +148,7 @@ export const refunds = [
     method: "RefundResource.create",
     supports: ["amount", "charge", "metadata", "payment_intent", "reason"],
     answers: "refund",
-    run: ({ world, cause, params }) => refund(world, cause, params),
+    run: ({ world, cause, params }) => refundCharge(world, cause, params),
   }),
   route<Stripe.RefundRetrieveParams>({
     verb: "GET",
@@ -137,6 +171,18 @@ export const refunds = [
       world.emit(cause, "refund.updated", made, before);
       world.emit(cause, "charge.refund.updated", made, before);
       return made;
+    },
+  }),
+  route<Stripe.RefundCancelParams>({
+    verb: "POST",
+    path: "/v1/refunds/:id/cancel",
+    method: "RefundResource.cancel",
+    supports: [],
+    answers: "refund",
+    run({ world, id }) {
+      found(world, id);
+      // Only one that waits for the customer can be, and no means of payment here has that; the dashboard can do more.
+      throw invalid("Canceling this refund is unsupported.");
     },
   }),
   route<Stripe.RefundListParams>({

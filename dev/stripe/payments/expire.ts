@@ -1,25 +1,15 @@
-/** Ends open Checkout Sessions: when asked to, and when their time has come. */
+/** Ends open Checkout Sessions when they are asked to end. */
 import type { Stripe } from "stripe";
-import { onItsOwn, type Cause, type World } from "../world.ts";
+import { idOf } from "../reference.ts";
+import type { Cause, World } from "../world.ts";
+import { cancelIntent } from "./cancel.ts";
+
+const waiting: readonly string[] = ["requires_payment_method", "requires_action"];
 
 export function expireSession(world: World, cause: Cause, session: Stripe.Checkout.Session): void {
   session.status = "expired";
   session.url = null;
-  const intent =
-    typeof session.payment_intent === "string" ? world.paymentIntents.get(session.payment_intent) : undefined;
-  if (intent?.status === "requires_payment_method") {
-    intent.status = "canceled";
-    intent.canceled_at = world.seconds();
-    intent.cancellation_reason = "automatic";
-    world.emit(cause, "payment_intent.canceled", intent);
-  }
+  const intent = world.paymentIntents.get(idOf(session.payment_intent));
+  if (intent && waiting.includes(intent.status)) cancelIntent(world, cause, intent, "automatic");
   world.emit(cause, "checkout.session.expired", session);
-}
-
-/** Called before anything looks at a session, because no clock runs here by itself. */
-export function sweep(world: World): void {
-  for (const session of world.sessions.oldestFirst()) {
-    if (session.status === "open" && session.expires_at <= world.seconds())
-      expireSession(world, onItsOwn, session);
-  }
 }

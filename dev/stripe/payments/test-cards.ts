@@ -1,4 +1,5 @@
 /** Stripe's test card numbers, and what paying with each comes to. */
+import type { Opening } from "../disputes/open.ts";
 
 export type Decline = {
   readonly code: string;
@@ -12,7 +13,15 @@ export type TestCard = {
   readonly number: string;
   readonly brand: "visa" | "mastercard";
   readonly funding: "credit" | "debit";
+  /** The holder has to prove who they are before anything else happens. */
+  readonly authenticates?: true;
   readonly decline?: Decline;
+  /** The bank disputes the payment as soon as it is made. */
+  readonly dispute?: Opening;
+  /** A refund begins as pending, or seems to have succeeded and fails after all. */
+  readonly refund?: "succeeds_later" | "fails_later";
+  /** For people: what it does, when it is no plain success or decline. */
+  readonly note?: string;
 };
 
 /** A number no charge is made for: mistyped, or a card that is not for tests. */
@@ -72,6 +81,68 @@ export const testCards: readonly TestCard[] = [
       message: "Your card's security code is incorrect.",
       reason: "incorrect_cvc",
     },
+  },
+  {
+    number: "4000002500003155",
+    brand: "visa",
+    funding: "credit",
+    authenticates: true,
+    note: "Asks for 3-D Secure",
+  },
+  {
+    number: "4000002760003184",
+    brand: "visa",
+    funding: "credit",
+    authenticates: true,
+    note: "Asks for 3-D Secure, always",
+  },
+  {
+    number: "4000008400001629",
+    brand: "visa",
+    funding: "credit",
+    authenticates: true,
+    note: "Asks for 3-D Secure, is declined after it",
+    decline: {
+      code: "card_declined",
+      declineCode: "generic_decline",
+      message: "Your card was declined.",
+      reason: "generic_decline",
+    },
+  },
+  {
+    number: "4000000000000259",
+    brand: "visa",
+    funding: "credit",
+    note: "Succeeds, then is disputed as fraudulent",
+    dispute: { status: "needs_response", reason: "fraudulent" },
+  },
+  {
+    number: "4000000000002685",
+    brand: "visa",
+    funding: "credit",
+    note: "Succeeds, then is disputed as not received",
+    dispute: { status: "needs_response", reason: "product_not_received" },
+  },
+  {
+    number: "4000000000001976",
+    brand: "visa",
+    funding: "credit",
+    note: "Succeeds, then the bank inquires about it",
+    dispute: { status: "warning_needs_response", reason: "general" },
+  },
+  {
+    number: "4000000000007726",
+    brand: "visa",
+    funding: "credit",
+    note: "Succeeds; a refund is pending for a minute",
+    refund: "succeeds_later",
+  },
+  {
+    number: "4000000000005126",
+    brand: "visa",
+    funding: "credit",
+    note: "Succeeds; a refund fails after a minute",
+    refund: "fails_later",
   },
 ];
 

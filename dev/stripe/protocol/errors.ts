@@ -29,9 +29,9 @@ export function missing(param: string): Refusal {
   return invalid(`Missing required param: ${param}.`, { param, code: "parameter_missing" });
 }
 
-/** A resource asked for by its address. */
-export function noSuch(what: string, id: string): Refusal {
-  return invalid(`No such ${what}: '${id}'`, { param: "id", code: "resource_missing", status: 404 });
+/** A resource asked for by its address; the parameter is called as that resource's address calls it. */
+export function noSuch(what: string, id: string, param = "id"): Refusal {
+  return invalid(`No such ${what}: '${id}'`, { param, code: "resource_missing", status: 404 });
 }
 
 /** A resource named by a parameter. */

@@ -52,6 +52,13 @@ export type Webhooks = {
   hold(): void;
   /** Sends what was held, and stops holding. */
   release(how?: { reverse?: boolean }): void;
+  /** What is held is never sent. */
+  discard(): void;
+  /**
+   * Sends these events in this order, each when the one before has been answered, held ones and repeated ones too; none
+   * is tried again. @returns what was answered. @throws Error when there is no such event.
+   */
+  deliver(eventIds: readonly string[]): Promise<Attempt[]>;
   disturb(disorder: Disorder): void;
   /** Back to one orderly delivery each. */
   calm(): void;
@@ -161,6 +168,12 @@ export function createWebhooks(world: () => World, retryDelaysMs: readonly numbe
       settle(delivery, "failed");
       return true;
     }
+    if (!(await arrives(delivery, event, stored))) return false;
+    settle(delivery, "delivered");
+    return true;
+  }
+
+  async function arrives(delivery: Delivery, event: StoredEvent, stored: StoredEndpoint): Promise<boolean> {
     delivery.state = "sending";
     const made = await post(event, stored);
     delivery.attempts.push(made);
@@ -168,7 +181,6 @@ export function createWebhooks(world: () => World, retryDelaysMs: readonly numbe
     const waiting = undelivered.get(event.id);
     waiting?.delete(stored.id);
     event.pending_webhooks = waiting?.size ?? 0;
-    settle(delivery, "delivered");
     return true;
   }
 
@@ -216,7 +228,7 @@ export function createWebhooks(world: () => World, retryDelaysMs: readonly numbe
     return disorder.types === null || disorder.types.includes(type);
   }
 
-  function deliver(event: StoredEvent, stored: StoredEndpoint): Delivery {
+  function newDelivery(event: StoredEvent, stored: StoredEndpoint): Delivery {
     const delivery: Delivery = {
       id: world().id("whd_", 14),
       eventId: event.id,
@@ -249,11 +261,11 @@ export function createWebhooks(world: () => World, retryDelaysMs: readonly numbe
       for (const stored of endpoints) {
         if (disorder.lose > 0 && touches(event.type)) {
           disorder = { ...disorder, lose: disorder.lose - 1 };
-          deliver(event, stored).state = "lost";
+          newDelivery(event, stored).state = "lost";
           continue;
         }
         const copies = touches(event.type) ? disorder.duplicates : 0;
-        for (let sent = 0; sent <= copies; sent += 1) enqueue(deliver(event, stored));
+        for (let sent = 0; sent <= copies; sent += 1) enqueue(newDelivery(event, stored));
       }
     },
     hold: () => void (holding = true),
@@ -262,6 +274,24 @@ export function createWebhooks(world: () => World, retryDelaysMs: readonly numbe
       const waiting = reverse ? held.toReversed() : held;
       held = [];
       for (const delivery of waiting) enqueue(delivery);
+    },
+    discard() {
+      for (const delivery of held) delivery.state = "lost";
+      held = [];
+    },
+    async deliver(eventIds) {
+      const made: Attempt[] = [];
+      for (const id of eventIds) {
+        const event = world().events.get(id);
+        if (!event) throw new Error(`No such event: ${id}`);
+        for (const stored of wanting(event.type)) {
+          const delivery = newDelivery(event, stored);
+          active += 1;
+          settle(delivery, (await arrives(delivery, event, stored)) ? "delivered" : "failed");
+          made.push(...delivery.attempts);
+        }
+      }
+      return made;
     },
     disturb: (next) => void (disorder = { ...disorder, ...next }),
     calm: () => void (disorder = orderly),
@@ -279,7 +309,7 @@ export function createWebhooks(world: () => World, retryDelaysMs: readonly numbe
         expectDelivery(event, endpoints);
       }
       for (let sent = 0; sent < times; sent += 1) {
-        for (const stored of endpoints) enqueue(deliver(event, stored));
+        for (const stored of endpoints) enqueue(newDelivery(event, stored));
       }
       return event;
     },

@@ -2,9 +2,9 @@
 import * as z from "zod";
 import { tiers } from "../../catalog/tiers.ts";
 import { centsColumn, millisColumn, timeColumn } from "../../db/columns.ts";
-import { millis, wholeDucats, type Millis } from "../../money.ts";
+import { millis, printCents, wholeDucats, type Millis } from "../../money.ts";
 import { action, facts, text, type Block } from "../letter.ts";
-import { dollars, ducats, printTime, template } from "../template.ts";
+import { ducats, printTime, template } from "../template.ts";
 
 const purchaseId = z.string().min(1);
 
@@ -25,11 +25,11 @@ const paid = z.object({
 });
 
 export const receipt = template(paid, (data, site) => ({
-  subject: `Your receipt: ${ducats(data.totalMillis)} for ${dollars(data.usdCents)}`,
+  subject: `Your receipt: ${ducats(data.totalMillis)} for ${printCents(data.usdCents)}`,
   blocks: [
     text("Thank you, your payment has reached us."),
     facts({
-      Paid: dollars(data.usdCents),
+      Paid: printCents(data.usdCents),
       On: printTime(data.paidAt),
       Bought: ducats(data.baseMillis),
       Bonus: unlessZero(data.bonusMillis),
@@ -75,12 +75,31 @@ export const paymentFailed = template(
     blocks: [
       text("Nothing was charged, and no ducats were credited."),
       facts({
-        Order: `${ducats(data.totalMillis)} for ${dollars(data.usdCents)}`,
+        Order: `${ducats(data.totalMillis)} for ${printCents(data.usdCents)}`,
         Reason: data.reason,
         Purchase: data.purchaseId,
       }),
       text("You can simply order again, with another card or way to pay if you like:"),
       action("Order again", `${site}/#buy`),
+    ],
+  }),
+);
+
+export const refunded = template(
+  z.object({ purchaseId, usdCents: centsColumn, takenMillis: millisColumn }),
+  (data, site) => ({
+    subject: `${printCents(data.usdCents)} are on the way back to you`,
+    blocks: [
+      text(
+        "We have refunded you. Your bank shows it within some days, on the card or account that you paid with.",
+      ),
+      facts({
+        Refunded: printCents(data.usdCents),
+        "Taken back": unlessZero(data.takenMillis),
+        Purchase: data.purchaseId,
+      }),
+      text("Ducats that had been spent by then are owed: your next purchase repays them first."),
+      toPurchase(site, data.purchaseId),
     ],
   }),
 );

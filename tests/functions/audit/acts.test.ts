@@ -32,8 +32,14 @@ const actors = {
   "verification.asked": ["visitor"],
 } as const;
 
-/** Shown where they are done: withdraw, dead-letters, tests/reserve. (`delivery.<decision>` is put together as well.) */
-const elsewhere = ["delivery.asked", "reserve.replenished", "reserve.replenishment_resolved"];
+/** Shown where they are done: withdraw, dead-letters, refunds, tests/payments, tests/reserve. (`delivery.<decision>` is put together as well.) */
+const elsewhere = [
+  "delivery.asked",
+  "recall.asked",
+  "refund.asked",
+  "reserve.replenished",
+  "reserve.replenishment_resolved",
+];
 
 test("the acts above are all that the database writes", async () => {
   const rows = await world.database.rows<{ act: string }>(

@@ -40,6 +40,10 @@ const requests: Readonly<Record<string, CallOptions>> = {
   "deliveries GET": {},
   "deliveries GET /{id}": { tail: "/dlv_1" },
   "dead-letters GET": {},
+  "refunds POST": {
+    json: { purchaseId: "pur_00000000000000000000", reason: "asked for it" },
+    headers: { "idempotency-key": "refund" },
+  },
   "dead-letters POST /{id}": { json: { action: "look", reason: "late" }, tail: "/dlv_1" },
   "passkeys GET": {},
   "passkeys POST": { json: {} },

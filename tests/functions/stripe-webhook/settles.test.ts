@@ -98,6 +98,8 @@ test("a second real payment for a settled purchase is set aside, alerted, and cr
     ...wallet,
   });
   await deliver(completed);
+  // It is sent back by itself, unless Stripe is away: tests/functions/refunds.
+  world.stripe.faults.plan({ kind: "status", status: 500, method: "POST", path: "/v1/refunds", times: 10 });
   world.stripe.payAgain(sessionId);
   const second = eventsOf(world, purchaseId, "payment_intent.succeeded").at(-1);
   const secondCompleted = eventsOf(world, purchaseId, "checkout.session.completed").at(-1);

@@ -1,0 +1,602 @@
+-- Money that goes back: refunds and disputes. Stripe's own objects are kept as they were last read, and the books follow
+-- them: for each payment what they say together gives a target, and one posting brings the books there. So neither the
+-- order of events nor their number matters.
+
+-- A read of a payment at Stripe takes a ticket before it is sent, and counts only above the last one that counted.
+create sequence payment_tickets;
+create table payment_reads (
+  payment text primary key,
+  ticket bigint not null,
+  read_at timestamptz not null
+);
+
+-- Stripe's refunds of payments that name a purchase of ours. `posted`: its dollars have left; none once it has failed.
+create table refunds (
+  id text primary key,
+  payment text not null,
+  amount_cents bigint not null check (amount_cents > 0),
+  status text not null check (status in ('pending', 'requires_action', 'succeeded', 'failed', 'canceled')),
+  request_id text,
+  failure text,
+  created_at timestamptz not null,
+  posted boolean not null default false
+);
+create index refunds_of_payment on refunds (payment);
+
+-- Stripe's disputes. `warning_…` (a bank asks) and `prevented` move no money; `needs_response` and `under_review` have taken it,
+-- `lost` keeps it, `won` brings it back.
+create table disputes (
+  id text primary key,
+  payment text not null,
+  amount_cents bigint not null check (amount_cents > 0),
+  status text not null check (status in ('warning_needs_response', 'warning_under_review', 'warning_closed',
+    'needs_response', 'under_review', 'won', 'lost', 'prevented')),
+  reason text not null,
+  evidence_due_at timestamptz,
+  created_at timestamptz not null,
+  posted boolean not null default false
+);
+create index disputes_of_payment on disputes (payment);
+
+-- The outbox of refunds that we ask for: asked -> made (Stripe has it, refund_id) | refused. While one is asked its ducats are
+-- frozen. Its id is Stripe's idempotency key. `requested_by`: the admin's account; null for a second payment, sent back by itself.
+create table refund_requests (
+  id text primary key check (id ~ '^rfd_[0-9a-z]{20}$'),
+  payment text not null,
+  purchase_id text not null references purchases,
+  amount_cents bigint not null check (amount_cents > 0),
+  reason text not null,
+  requested_by text references accounts,
+  state text not null default 'asked' check (state in ('asked', 'made', 'refused')),
+  refund_id text,
+  error text,
+  tries int not null default 0,
+  next_at timestamptz not null,
+  idempotency_key text not null,
+  created_at timestamptz not null,
+  ended_at timestamptz,
+  constraint refund_requests_key_unique unique (payment, idempotency_key)
+);
+create index refund_requests_of_payment on refund_requests (payment) where state = 'asked';
+create index refund_requests_to_send on refund_requests (next_at) where state = 'asked';
+
+-- What was taken back of a purchase's ducats. frozen: set aside for an open dispute or a refund that is being asked for;
+-- burned: gone; at_risk: should be set aside, and was not there. owed: burned ducats that became debt by refunds.
+alter table purchases
+  add column frozen_millis bigint not null default 0 check (frozen_millis >= 0),
+  add column burned_millis bigint not null default 0 check (burned_millis >= 0),
+  add column at_risk_millis bigint not null default 0 check (at_risk_millis >= 0),
+  add column owed_millis bigint not null default 0 check (owed_millis >= 0),
+  add column reversals int not null default 0,
+  add constraint purchases_taken_at_most_given check (burned_millis + frozen_millis <= base_millis + bonus_millis);
+
+-- Not sent yet, and not to be sent: its purchase is being taken back. Goes on when that ends.
+alter table deliveries drop constraint deliveries_status_check,
+  add constraint deliveries_status_check
+    check (status in ('pending', 'planned', 'active', 'executed', 'rejected', 'uncertain', 'cancelled'));
+
+-- Internal. What a payment's refunds and disputes amount to, in cents.
+create function reversed_cents(p_payment text, out refunded bigint, out lost bigint, out disputed bigint, out asked bigint)
+language sql stable security definer set search_path = pg_catalog, public, pg_temp
+as $$
+  select
+    (select coalesce(sum(amount_cents), 0) from refunds
+      where payment = p_payment and status in ('pending', 'requires_action', 'succeeded')),
+    (select coalesce(sum(amount_cents), 0) from disputes where payment = p_payment and status = 'lost'),
+    (select coalesce(sum(amount_cents), 0) from disputes
+      where payment = p_payment and status in ('needs_response', 'under_review')),
+    (select coalesce(sum(amount_cents), 0) from refund_requests where payment = p_payment and state = 'asked')
+$$;
+
+-- Internal. Posts the dollars of refunds and disputes that have moved, and back those that have returned.
+-- p_set_aside: the payment is quarantined, so that its refund empties `suspense`.
+create function post_reversed_dollars(p_at timestamptz, p_payment text, p_set_aside boolean) returns void
+language plpgsql security definer set search_path = pg_catalog, public, pg_temp
+as $$
+declare
+  v_moved record;
+begin
+  for v_moved in
+    select id, amount_cents, posted, 'refunds' as ledger,
+      status in ('pending', 'requires_action', 'succeeded') as is_out, 'refund' as kind
+    from refunds where payment = p_payment
+    union all
+    select id, amount_cents, posted, 'disputes', status in ('needs_response', 'under_review', 'lost'), 'dispute'
+    from disputes where payment = p_payment
+    order by id
+  loop
+    continue when v_moved.posted = v_moved.is_out;
+    perform post(p_at, v_moved.kind || ':' || v_moved.id || case when v_moved.is_out then '' else ':undone' end, v_moved.kind,
+      array[
+        (case when p_set_aside then 'suspense' else v_moved.ledger end, null,
+          case when v_moved.is_out then 1 else -1 end * v_moved.amount_cents)::leg,
+        ('stripe_clearing', null, case when v_moved.is_out then -1 else 1 end * v_moved.amount_cents)::leg]);
+    update refunds set posted = v_moved.is_out where id = v_moved.id;
+    update disputes set posted = v_moved.is_out where id = v_moved.id;
+  end loop;
+end
+$$;
+
+-- Internal. Millis of p_total that a share of the payment stands for, rounded down.
+create function share_millis(p_total bigint, p_cents bigint, p_paid bigint) returns bigint
+language sql immutable set search_path = pg_catalog, public, pg_temp
+as $$ select case when p_paid = 0 then 0 else div(p_total::numeric * least(p_cents, p_paid), p_paid)::bigint end $$;
+
+-- Internal. Brings the books to what the payment's refunds, disputes and requests say. Taken, in this order: the purchase's
+-- delivery that was not begun, the wallet, withdrawals that were not begun; what is burned beyond that is the payer's debt.
+-- Given back the other way round.
+-- Nothing while the payment isn't known: settling it calls this again.
+create function apply_reversals(p_at timestamptz, p_payment text) returns void
+language plpgsql security definer set search_path = pg_catalog, public, pg_temp
+as $$
+declare
+  v_purchase purchases;
+  v_delivery deliveries;
+  v_withdrawal deliveries;
+  v_cents record;
+  v_total bigint;
+  v_burn bigint;
+  v_want bigint;
+  v_need bigint;
+  v_wallet bigint;
+  v_debt bigint;
+  v_give bigint := 0;
+  v_wallet_leg bigint := 0;
+  v_transit_leg bigint := 0;
+  v_frozen_leg bigint := 0;
+  v_debt_leg bigint := 0;
+  v_frozen bigint;
+  v_burned bigint;
+  v_owed bigint;
+  v_bonus bigint;
+  v_amount bigint;
+begin
+  select * into v_purchase from purchases where payment_intent = p_payment and status = 'paid' for update;
+  if not found then
+    if exists (select from transactions where business_key = 'quarantine:' || p_payment) then
+      perform post_reversed_dollars(p_at, p_payment, true);
+    end if;
+    return;
+  end if;
+  perform post_reversed_dollars(p_at, p_payment, false);
+  v_cents := reversed_cents(p_payment);
+  v_total := v_purchase.base_millis + v_purchase.bonus_millis;
+  v_burn := share_millis(v_total, v_cents.refunded + v_cents.lost, v_purchase.amount_cents);
+  v_want := share_millis(v_total, v_cents.refunded + v_cents.lost + v_cents.disputed + v_cents.asked,
+    v_purchase.amount_cents);
+  v_frozen := v_purchase.frozen_millis;
+  v_burned := v_purchase.burned_millis;
+  v_owed := v_purchase.owed_millis;
+  v_need := v_want - v_burned - v_frozen;
+  select wallet, -debt into strict v_wallet, v_debt from balances where account_id = v_purchase.account_id for update;
+
+  if v_need > 0 then
+    select * into v_delivery from deliveries where purchase_id = v_purchase.id and status = 'pending' for update;
+    if found then
+      update deliveries set status = 'cancelled', concluded_at = p_at, leased_until = null, parked_at = null
+      where id = v_delivery.id;
+      v_transit_leg := -v_delivery.millis;
+      v_amount := least(v_need, v_delivery.millis);
+      v_frozen := v_frozen + v_amount;
+      v_need := v_need - v_amount;
+      v_give := v_delivery.millis - v_amount;
+    end if;
+    v_amount := least(v_need, v_wallet);
+    v_wallet_leg := -v_amount;
+    v_frozen := v_frozen + v_amount;
+    v_need := v_need - v_amount;
+    -- Then what the account has asked to be sent, and was not begun: the newest first.
+    for v_withdrawal in
+      select * from deliveries
+      where v_need > 0 and account_id = v_purchase.account_id and purchase_id is null and status = 'pending'
+      order by created_at desc, id for update
+    loop
+      exit when v_need = 0;
+      update deliveries set status = 'cancelled', concluded_at = p_at, leased_until = null, parked_at = null
+      where id = v_withdrawal.id;
+      v_transit_leg := v_transit_leg - v_withdrawal.millis;
+      v_amount := least(v_need, v_withdrawal.millis);
+      v_frozen := v_frozen + v_amount;
+      v_need := v_need - v_amount;
+      v_give := v_give + v_withdrawal.millis - v_amount;
+    end loop;
+  elsif v_need < 0 then
+    v_amount := least(-v_need, v_frozen);
+    v_frozen := v_frozen - v_amount;
+    v_give := v_amount;
+  end if;
+
+  v_amount := v_burn - v_burned;
+  if v_amount > 0 then
+    v_debt_leg := -greatest(v_amount - v_frozen, 0);
+    v_frozen := greatest(v_frozen - v_amount, 0);
+    -- A lost dispute's is debt; only what was refunded is fetched back from Venice.
+    v_owed := least(v_owed - v_debt_leg, share_millis(v_total, v_cents.refunded, v_purchase.amount_cents));
+  elsif v_amount < 0 then
+    v_give := v_give - v_amount;
+    v_owed := greatest(v_owed + v_amount, 0);
+  end if;
+  v_burned := v_burn;
+
+  -- What comes back repays a debt first, like any credit.
+  v_amount := least(v_give, v_debt - v_debt_leg);
+  v_debt_leg := v_debt_leg + v_amount;
+  v_wallet_leg := v_wallet_leg + v_give - v_amount;
+
+  if v_want = 0 and v_delivery.id is null then
+    select * into v_delivery from deliveries
+    where purchase_id = v_purchase.id and status = 'cancelled' and millis <= v_wallet + v_wallet_leg for update;
+    if found then
+      update deliveries set status = 'pending', attempt = attempt + 1, transport = null, asked_at = null, concluded_at = null,
+        tries = 0, next_at = p_at
+      where id = v_delivery.id;
+      v_wallet_leg := v_wallet_leg - v_delivery.millis;
+      v_transit_leg := v_delivery.millis;
+    end if;
+  end if;
+
+  v_frozen_leg := v_frozen - v_purchase.frozen_millis;
+  v_amount := v_burned - v_purchase.burned_millis;
+  v_bonus := share_millis(v_purchase.bonus_millis, v_burned, v_total)
+    - share_millis(v_purchase.bonus_millis, v_purchase.burned_millis, v_total);
+  if v_wallet_leg <> 0 or v_transit_leg <> 0 or v_frozen_leg <> 0 or v_debt_leg <> 0 or v_amount <> 0 then
+    perform post(p_at, 'reversal:' || v_purchase.id || ':' || (v_purchase.reversals + 1), 'reversal', array[
+      ('wallet', v_purchase.account_id, v_wallet_leg)::leg,
+      ('transit', v_purchase.account_id, v_transit_leg)::leg,
+      ('frozen', v_purchase.account_id, v_frozen_leg)::leg,
+      ('debt', v_purchase.account_id, v_debt_leg)::leg,
+      ('bonus', null, v_bonus)::leg,
+      ('issuance', null, v_amount - v_bonus)::leg]);
+    v_purchase.reversals := v_purchase.reversals + 1;
+  end if;
+  update purchases set frozen_millis = v_frozen, burned_millis = v_burned, owed_millis = v_owed,
+    at_risk_millis = greatest(v_want - v_burned - v_frozen, 0), reversals = v_purchase.reversals
+  where id = v_purchase.id;
+end
+$$;
+
+create function take_payment_ticket() returns text
+language sql security definer set search_path = pg_catalog, public, pg_temp
+as $$ select nextval('payment_tickets')::text $$;
+
+-- Internal. What was read of a payment at Stripe. p_read: {payment, purchaseId, ticket, refunds: [{id, amountCents, status,
+-- requestId, failure, createdAt}], disputes: [{id, amountCents, status, reason, evidenceDueAt, createdAt}]}.
+-- Outcome: 'read' | 'superseded' (a later read counts) | 'ignored' (a payment that is none of ours).
+create function save_payment_read(p_at timestamptz, p_read jsonb) returns text
+language plpgsql security definer set search_path = pg_catalog, public, pg_temp
+as $$
+declare
+  v_payment text := p_read ->> 'payment';
+  v_purchase text := coalesce((select id from purchases where payment_intent = v_payment), p_read ->> 'purchaseId');
+  v_dispute record;
+begin
+  if not exists (select from purchases where id = v_purchase) then
+    return 'ignored';
+  end if;
+  insert into payment_reads as r (payment, ticket, read_at) values (v_payment, (p_read ->> 'ticket')::bigint, p_at)
+  on conflict (payment) do update set ticket = excluded.ticket, read_at = excluded.read_at where r.ticket < excluded.ticket;
+  if not found then
+    return 'superseded';
+  end if;
+  insert into refunds as r (id, payment, amount_cents, status, request_id, failure, created_at)
+  select n.id, v_payment, n."amountCents", n.status, n."requestId", n.failure, n."createdAt"
+  from jsonb_to_recordset(p_read -> 'refunds')
+    as n (id text, "amountCents" bigint, status text, "requestId" text, failure text, "createdAt" timestamptz)
+  on conflict (id) do update set status = excluded.status, failure = excluded.failure;
+  update refund_requests q set state = 'made', refund_id = r.id, ended_at = p_at, error = null
+  from refunds r where r.request_id = q.id and r.payment = q.payment and q.payment = v_payment and q.state = 'asked';
+  insert into disputes as d (id, payment, amount_cents, status, reason, evidence_due_at, created_at)
+  select n.id, v_payment, n."amountCents", n.status, n.reason, n."evidenceDueAt", n."createdAt"
+  from jsonb_to_recordset(p_read -> 'disputes')
+    as n (id text, "amountCents" bigint, status text, reason text, "evidenceDueAt" timestamptz, "createdAt" timestamptz)
+  on conflict (id) do update set status = excluded.status, evidence_due_at = excluded.evidence_due_at;
+  perform apply_reversals(p_at, v_payment);
+  for v_dispute in select * from disputes where payment = v_payment order by id loop
+    if v_dispute.status in ('warning_needs_response', 'needs_response') then
+      perform open_alert(p_at, 'dispute_open', v_dispute.id, format(
+        'Dispute %s of %s on purchase %s (%s): answer it in Stripe%s. Its ducats are frozen as far as they are there.',
+        v_dispute.id, print_cents(v_dispute.amount_cents), v_purchase, replace(v_dispute.reason, '_', ' '),
+        coalesce(' by ' || iso(v_dispute.evidence_due_at), '')));
+    else
+      perform close_alert(p_at, 'dispute_open', v_dispute.id);
+    end if;
+  end loop;
+  perform queue_letter(p_at, 'refunded', r.id, p.account_id, jsonb_build_object('purchaseId', p.id, 'usdCents', r.amount_cents,
+    'takenMillis', share_millis(p.base_millis + p.bonus_millis, r.amount_cents, p.amount_cents)))
+  from refunds r join purchases p on p.payment_intent = r.payment
+  where r.payment = v_payment and r.status = 'succeeded' and p.status = 'paid' order by r.id;
+  if not exists (select from quarantines q where q.payment = v_payment and q.amount_cents >
+    (select refunded from reversed_cents(v_payment))) then
+    perform close_alert(p_at, 'payment_quarantined', v_payment);
+  end if;
+  return 'read';
+end
+$$;
+
+-- Internal. As in 0011, and what has already gone back of the payment.
+create or replace function apply_payment_fact(p_at timestamptz, p_event text, p_livemode boolean, p_fact jsonb,
+  out outcome text, out purchase_id text, out delivery_id text)
+language plpgsql security definer set search_path = pg_catalog, public, pg_temp
+as $$
+declare
+  v_effect text := p_fact ->> 'effect';
+  v_purchase purchases;
+begin
+  select * into v_purchase from purchases where id = purchase_of_fact(p_fact) for update;
+  if not found then
+    outcome := 'parked';
+    return;
+  end if;
+  purchase_id := v_purchase.id;
+  if v_effect = 'paid' then
+    outcome := case
+      when p_livemode <> v_purchase.livemode then 'mode_mismatch'
+      when v_purchase.status = 'paid'
+        and v_purchase.payment_intent is not distinct from p_fact ->> 'paymentIntent' then 'already_settled'
+      when p_fact ->> 'currency' <> v_purchase.currency then 'currency_mismatch'
+      when (p_fact ->> 'amountCents')::bigint <> v_purchase.amount_cents then 'amount_mismatch'
+      when v_purchase.status = 'paid' then 'second_payment'
+      else 'settled'
+    end;
+    if outcome = 'settled' then
+      delivery_id := settle_purchase(p_at, v_purchase, p_fact ->> 'paymentIntent', p_fact ->> 'customer');
+      -- What was refunded or disputed before we knew that it was paid.
+      perform apply_reversals(p_at, p_fact ->> 'paymentIntent');
+    elsif outcome <> 'already_settled' then
+      perform quarantine_payment(p_at, p_event, v_purchase, p_livemode, p_fact, outcome);
+      perform apply_reversals(p_at, p_fact ->> 'paymentIntent');
+    end if;
+    return;
+  end if;
+
+  outcome := 'unchanged';
+  if p_livemode <> v_purchase.livemode then
+    outcome := 'mode_mismatch';
+  elsif not is_current_session(v_purchase, p_fact ->> 'sessionId') then
+    -- An earlier attempt's session ends when a new one begins: that ends nothing.
+    outcome := 'unchanged';
+  elsif v_effect = 'processing' and v_purchase.status in ('draft', 'open') then
+    update purchases set status = 'processing' where id = v_purchase.id;
+    outcome := 'processing';
+  elsif v_effect = 'failed' and v_purchase.status in ('draft', 'open', 'processing') then
+    update purchases set status = 'failed', last_decline = p_fact ->> 'reason' where id = v_purchase.id;
+    perform queue_letter(p_at, 'payment_failed', v_purchase.id || '-' || v_purchase.attempt, v_purchase.account_id,
+      jsonb_build_object('purchaseId', v_purchase.id, 'usdCents', v_purchase.amount_cents,
+        'totalMillis', v_purchase.base_millis + v_purchase.bonus_millis, 'reason', p_fact ->> 'reason'));
+    outcome := 'failed';
+  elsif v_effect = 'expired' and v_purchase.status in ('draft', 'open') then
+    update purchases set status = 'expired' where id = v_purchase.id;
+    outcome := 'expired';
+  elsif v_effect = 'declined' and v_purchase.status in ('draft', 'open') then
+    update purchases set last_decline = p_fact ->> 'reason' where id = v_purchase.id;
+    outcome := 'declined';
+  end if;
+end
+$$;
+
+-- Internal. As in 0007; a second payment is sent back by itself.
+create or replace function quarantine_payment(
+  p_at timestamptz, p_event text, p_purchase purchases, p_livemode boolean, p_fact jsonb, p_reason text
+) returns void
+language plpgsql security definer set search_path = pg_catalog, public, pg_temp
+as $$
+declare
+  v_payment text := coalesce(p_fact ->> 'paymentIntent', p_fact ->> 'sessionId', p_event);
+  v_cents bigint := (p_fact ->> 'amountCents')::bigint;
+begin
+  insert into quarantines (payment, event_id, purchase_id, reason, amount_cents, currency, livemode, opened_at)
+  values (v_payment, p_event, p_purchase.id, p_reason, v_cents, p_fact ->> 'currency', p_livemode, p_at)
+  on conflict (payment) do nothing;
+  if not found then
+    return;
+  end if;
+  if p_livemode = p_purchase.livemode and p_fact ->> 'currency' = p_purchase.currency and v_cents > 0 then
+    perform post(p_at, 'quarantine:' || v_payment, 'quarantine', array[
+      ('stripe_clearing', null, v_cents)::leg, ('suspense', null, -v_cents)::leg]);
+    if p_reason = 'second_payment' and p_fact ->> 'paymentIntent' is not null then
+      insert into refund_requests (id, payment, purchase_id, amount_cents, reason, next_at, created_at, idempotency_key)
+      values ('rfd_' || substr(md5(v_payment), 1, 20), v_payment, p_purchase.id, v_cents, 'second payment', p_at, p_at,
+        'second payment');
+    end if;
+  end if;
+  update purchases set status = 'review' where id = p_purchase.id and status <> 'paid';
+  perform open_alert(p_at, 'payment_quarantined', v_payment, format(
+    'Payment %s for purchase %s was set aside (%s): %s %s, %s expected. %s',
+    v_payment, p_purchase.id, replace(p_reason, '_', ' '), print_cents(v_cents), p_fact ->> 'currency',
+    print_cents(p_purchase.amount_cents), case when p_reason = 'second_payment' then 'It is sent back by itself.'
+      else 'Look at it in Stripe, then send it back: POST /api/refunds with this payment.' end));
+end
+$$;
+
+-- Internal. As in 0007, and reads of a payment.
+create or replace function handle_stripe_event(p_at timestamptz, p_event text, out outcome text, out purchase_id text, out delivery_id text)
+language plpgsql security definer set search_path = pg_catalog, public, pg_temp
+as $$
+declare
+  v_event stripe_events;
+  v_applied record;
+begin
+  select * into strict v_event from stripe_events where id = p_event;
+  if v_event.fact ->> 'effect' in ('none', 'other_version') then
+    outcome := case when v_event.fact ->> 'effect' = 'none' then 'ignored' else 'other_version' end;
+    if outcome = 'other_version' then
+      perform open_alert(p_at, 'stripe_api_version', coalesce(v_event.api_version, 'none'), format(
+        'Stripe sends events of API version %s, which we store and do not interpret (first: %s, %s). '
+        'Run npm run stripe:setup to make the endpoint send ours.', v_event.api_version, p_event, v_event.type));
+    end if;
+  elsif v_event.fact ->> 'effect' = 'reread' then
+    outcome := save_payment_read(p_at, v_event.fact);
+    purchase_id := v_event.fact ->> 'purchaseId';
+  else
+    v_applied := apply_payment_fact(p_at, p_event, v_event.livemode, v_event.fact);
+    outcome := v_applied.outcome;
+    purchase_id := v_applied.purchase_id;
+    delivery_id := v_applied.delivery_id;
+  end if;
+  perform close_alert(p_at, 'stripe_event_failed', p_event);
+  update stripe_events e set outcome = handle_stripe_event.outcome, error = null, handled_at = p_at, state = case
+    when handle_stripe_event.outcome in ('ignored', 'other_version', 'parked') then handle_stripe_event.outcome
+    when handle_stripe_event.outcome in ('second_payment', 'amount_mismatch', 'currency_mismatch', 'mode_mismatch')
+      then 'quarantined'
+    else 'applied' end
+  where e.id = p_event;
+end
+$$;
+
+-- As in 0012, but not while a payment of the account is disputed: {kind: 'disputed'}.
+create or replace function withdraw(
+  p_at timestamptz, p_visit jsonb, p_key_hash bytea, p_session text, p_id text, p_key text, p_citizen text, p_millis bigint
+) returns jsonb
+language plpgsql security definer set search_path = pg_catalog, public, pg_temp
+as $$
+declare
+  v_caller record;
+  v_wallet bigint;
+  v_delivery deliveries;
+begin
+  v_caller := who_calls(p_at, p_key_hash, p_session, 'deliveries:write');
+  if v_caller.kind <> 'ok' then
+    return jsonb_build_object('kind', v_caller.kind);
+  end if;
+  -- The balance's row is the lock: the same key twice at once is one withdrawal.
+  select wallet into strict v_wallet from balances where account_id = v_caller.account_id for update;
+  select * into v_delivery from deliveries where account_id = v_caller.account_id and idempotency_key = p_key;
+  if found then
+    if v_delivery.millis <> p_millis then
+      return jsonb_build_object('kind', 'key_reused');
+    end if;
+    return jsonb_build_object('kind', 'queued', 'walletMillis', v_wallet, 'delivery', delivery_view(v_delivery));
+  elsif p_citizen is distinct from (select citizen from accounts where id = v_caller.account_id) then
+    return jsonb_build_object('kind', 'citizen_changed');
+  elsif exists (
+    select from disputes d join purchases p on p.payment_intent = d.payment
+    where p.account_id = v_caller.account_id and d.status in ('needs_response', 'under_review')
+  ) then
+    return jsonb_build_object('kind', 'disputed');
+  elsif v_wallet < p_millis then
+    return jsonb_build_object('kind', 'insufficient', 'walletMillis', v_wallet);
+  end if;
+  perform post(p_at, 'send:' || p_id, 'send', array[
+    ('wallet', v_caller.account_id, -p_millis)::leg, ('transit', v_caller.account_id, p_millis)::leg]);
+  insert into deliveries (id, account_id, citizen, millis, next_at, created_at, idempotency_key)
+  values (p_id, v_caller.account_id, p_citizen, p_millis, p_at, p_at, p_key) returning * into v_delivery;
+  perform audit(p_at, p_visit, v_caller.account_id, v_caller.account_id, 'delivery.asked',
+    jsonb_build_object('delivery', p_id, 'millis', p_millis, 'citizen', p_citizen, 'key', v_caller.api_key_id));
+  return jsonb_build_object('kind', 'queued', 'walletMillis', v_wallet - p_millis, 'delivery', delivery_view(v_delivery));
+end
+$$;
+
+-- Internal.
+create function refund_request_view(p_request refund_requests) returns jsonb
+language sql stable security definer set search_path = pg_catalog, public, pg_temp
+as $$
+  select jsonb_build_object('kind', p_request.state, 'id', p_request.id, 'payment', p_request.payment,
+    'amountCents', p_request.amount_cents, 'purchaseId', p_request.purchase_id, 'error', p_request.error)
+$$;
+
+-- For admins: asks for a refund of a settled purchase, or of a payment that was set aside; p_cents null for all that is left.
+-- Its ducats are frozen here, before Stripe is asked. Outcome: {kind: 'unauthorised' | 'not_found' | 'not_paid' |
+-- 'key_reused'} | {kind: 'too_much', leftCents} | {kind: 'asked' | 'made' | 'refused', id, payment, amountCents, purchaseId,
+-- error}.
+create function request_refund(
+  p_at timestamptz, p_visit jsonb, p_session text, p_id text, p_purchase text, p_payment text, p_cents bigint,
+  p_reason text, p_key text
+) returns jsonb
+language plpgsql security definer set search_path = pg_catalog, public, pg_temp
+as $$
+declare
+  v_admin text := staff_account(p_at, p_session, 'admin');
+  v_purchase purchases;
+  v_paid bigint;
+  v_payment text := p_payment;
+  v_cents record;
+  v_left bigint;
+  v_request refund_requests;
+begin
+  if session_account(p_at, p_session) is null then
+    return jsonb_build_object('kind', 'unauthorised');
+  end if;
+  select * into v_purchase from purchases
+  where id = coalesce(p_purchase, (select purchase_id from quarantines where payment = p_payment)) for update;
+  if not found or v_admin is null then
+    return jsonb_build_object('kind', 'not_found');
+  end if;
+  if p_payment is null then
+    v_payment := v_purchase.payment_intent;
+    v_paid := v_purchase.amount_cents;
+  else
+    select amount_cents into v_paid from quarantines where payment = p_payment;
+  end if;
+  if v_payment is null or v_paid = 0 or (p_payment is null and v_purchase.status <> 'paid') then
+    return jsonb_build_object('kind', 'not_paid');
+  end if;
+  select * into v_request from refund_requests where payment = v_payment and idempotency_key = p_key;
+  if found and p_cents is distinct from v_request.amount_cents and p_cents is not null then
+    return jsonb_build_object('kind', 'key_reused');
+  elsif not found then
+    v_cents := reversed_cents(v_payment);
+    v_left := greatest(v_paid - v_cents.refunded - v_cents.lost - v_cents.asked, 0);
+    if v_left = 0 or p_cents > v_left then
+      return jsonb_build_object('kind', 'too_much', 'leftCents', v_left);
+    end if;
+    insert into refund_requests (id, payment, purchase_id, amount_cents, reason, requested_by, next_at, created_at,
+      idempotency_key)
+    values (p_id, v_payment, v_purchase.id, coalesce(p_cents, v_left), p_reason, v_admin, p_at, p_at, p_key)
+    returning * into v_request;
+    perform apply_reversals(p_at, v_payment);
+    perform audit(p_at, p_visit, v_admin, v_purchase.account_id, 'refund.asked', jsonb_build_object('refund', p_id,
+      'purchase', v_purchase.id, 'payment', v_payment, 'cents', v_request.amount_cents, 'reason', p_reason));
+  end if;
+  return refund_request_view(v_request);
+end
+$$;
+
+-- Takes requests that are due, each for two minutes and then more; p_id for one alone.
+create function claim_refund_requests(p_at timestamptz, p_id text, p_limit int)
+returns table (id text, payment text, amount_cents bigint, tries int)
+language sql security definer set search_path = pg_catalog, public, pg_temp
+as $$
+  with due as (
+    select q.id from refund_requests q
+    where q.state = 'asked' and q.next_at <= p_at and (p_id is null or q.id = p_id)
+    order by q.next_at, q.id limit p_limit for update skip locked
+  )
+  update refund_requests q set tries = q.tries + 1,
+    next_at = p_at + least(interval '2 minutes' * 2 ^ least(q.tries, 5), interval '1 hour')
+  from due where q.id = due.id
+  returning q.id, q.payment, q.amount_cents, q.tries
+$$;
+
+-- Stripe's answer to a request: p_refund {id, amountCents, status, failure, createdAt}, or null with the reason it refused.
+-- A refused one gives the ducats back.
+create function end_refund_request(p_at timestamptz, p_id text, p_refund jsonb, p_error text) returns jsonb
+language plpgsql security definer set search_path = pg_catalog, public, pg_temp
+as $$
+declare
+  v_request refund_requests;
+begin
+  -- The purchase first, as everything that posts for it.
+  perform from purchases where id = (select purchase_id from refund_requests where id = p_id) for update;
+  update refund_requests set state = case when p_refund is null then 'refused' else 'made' end,
+    refund_id = p_refund ->> 'id', error = p_error, ended_at = p_at
+  where id = p_id and state = 'asked' returning * into v_request;
+  if not found then
+    select * into strict v_request from refund_requests where id = p_id;
+    return refund_request_view(v_request);
+  end if;
+  if p_refund is not null then
+    insert into refunds (id, payment, amount_cents, status, request_id, failure, created_at)
+    values (p_refund ->> 'id', v_request.payment, (p_refund ->> 'amountCents')::bigint, p_refund ->> 'status', p_id,
+      p_refund ->> 'failure', (p_refund ->> 'createdAt')::timestamptz)
+    on conflict (id) do nothing;
+  else
+    perform open_alert(p_at, 'refund_refused', p_id, format(
+      'Stripe refused to refund %s of payment %s (purchase %s): %s. Its ducats were given back. Look at the payment in Stripe.',
+      print_cents(v_request.amount_cents), v_request.payment, v_request.purchase_id, p_error));
+  end if;
+  perform apply_reversals(p_at, v_request.payment);
+  return refund_request_view(v_request);
+end
+$$;
+
+grant execute on function take_payment_ticket, request_refund, claim_refund_requests, end_refund_request to cascade_app;

@@ -1,0 +1,47 @@
+import { refundsApi } from "../../lib/api/refunds.ts";
+import { db } from "../../lib/db/open.ts";
+import { endpoint } from "../../lib/http/endpoint.ts";
+import { orderKey } from "../../lib/http/order-key.ts";
+import { problem } from "../../lib/http/problem.ts";
+import { printCents } from "../../lib/money.ts";
+import { requestRefund } from "../../lib/purchase/refund.ts";
+import { stripe } from "../../lib/stripe/open.ts";
+
+export default endpoint(
+  refundsApi,
+  { db, stripe },
+  {
+    POST: async ({ app, request, caller, body, form, rawBody, note }) => {
+      const idempotencyKey = orderKey(request, form, rawBody, app.clock());
+      if (!idempotencyKey) return problem("idempotency_key_required");
+      const outcome = await requestRefund(app, caller.sessionId, {
+        ...body,
+        amountCents: body.amountCents,
+        idempotencyKey,
+      });
+      note({ refund: outcome.kind });
+      switch (outcome.kind) {
+        case "asked":
+        case "made": {
+          const { id, kind: state, purchaseId, payment, amountCents } = outcome;
+          return { status: 201, body: { id, state, purchaseId, payment, amountCents } };
+        }
+        case "refused":
+          return problem("refund_refused", outcome.error === null ? {} : { detail: outcome.error });
+        case "too_much":
+          return problem("not_refundable", {
+            field: "amountCents",
+            detail: `${printCents(outcome.leftCents)} of it can still be refunded.`,
+          });
+        case "not_paid":
+          return problem("not_refundable");
+        case "key_reused":
+          return problem("idempotency_key_reused");
+        case "not_found":
+          return problem("not_found");
+        case "unauthorised":
+          return problem("unauthenticated");
+      }
+    },
+  },
+);

@@ -1,0 +1,127 @@
+/** Refunded ducats that had arrived in Venice are fetched back, once, and only the purse says that they came. */
+import { expect, test } from "vitest";
+import { runOnce } from "../../lib/delivery/run.ts";
+import { processor, purse } from "../support/delivering.ts";
+import { useReversals } from "../support/reversing.ts";
+import { useWatched } from "../support/watching.ts";
+import { appAt, booksBalance, useWorld } from "../support/world.ts";
+
+const world = useWorld();
+const { clock, run, pass } = useWatched(world);
+const { bought, refund, balance, purchase } = useReversals(world);
+const citizen = "RialtoBanker";
+
+/** A run a minute, and what the game was asked for done by the next. */
+async function live(times: number): Promise<void> {
+  for (let minute = 0; minute < times; minute += 1) {
+    await run();
+    await world.venice.settled();
+  }
+}
+
+async function delivered() {
+  const order = await bought({ pack: "explorer", deliverTo: "venice" });
+  await live(1);
+  await world.airtable.runGame();
+  await live(2);
+  pass(3 * 3_600_000);
+  return order;
+}
+
+async function refunded(amountCents?: number) {
+  const order = await delivered();
+  const before = purse(world, citizen);
+  await world.database.rows("update sessions set expires_at = 'infinity', refreshed_at = $1", [clock.now]);
+  await request(order.purchaseId, amountCents);
+  return { ...order, before };
+}
+
+/** The admin's token is older than Venice's clock by now: asked by the capability behind the door. */
+async function request(purchaseId: string, amountCents = 5_000): Promise<void> {
+  await world.database.rows(
+    `insert into refunds (id, payment, amount_cents, status, created_at)
+     select 're_' || id, payment_intent, $2, 'succeeded', now() from purchases where id = $1`,
+    [purchaseId, amountCents],
+  );
+  await world.database.rows("select apply_reversals($2, payment_intent) from purchases where id = $1", [
+    purchaseId,
+    clock.now,
+  ]);
+}
+
+async function recalls(purchaseId: string) {
+  return world.database.rows("select state, millis::int from recalls where purchase_id = $1", [purchaseId]);
+}
+
+test("it comes: the debt is repaid by it, the books and Venice agree", async () => {
+  const { purchaseId, customer, before } = await refunded();
+  expect(await balance(customer)).toMatchObject({ wallet: 0, debt: 525_000, recall: 0 });
+  await live(1);
+  expect(await balance(customer)).toMatchObject({ debt: 525_000, recall: 525_000 });
+  await live(2);
+  expect(purse(world, citizen) - before).toBe(-525);
+  expect(await balance(customer)).toMatchObject({ wallet: 0, debt: 0, recall: 0 });
+  expect(await recalls(purchaseId)).toEqual([{ state: "done", millis: 525_000 }]);
+  await live(3);
+  expect(purse(world, citizen) - before).toBe(-525);
+  expect(await world.database.rows("select 1 from alerts where kind = 'purse_unexplained'")).toEqual([]);
+  await booksBalance(world);
+});
+
+test("a part of it, in whole ducats", async () => {
+  const { purchaseId, before } = await refunded(1_001);
+  await live(3);
+  expect(before - purse(world, citizen)).toBe(105);
+  expect(await purchase(purchaseId)).toMatchObject({ burned: 105_105, owed: 105_105 });
+});
+
+test("the citizen has spent them: what he has left comes, the rest is owed", async () => {
+  const { customer } = await refunded();
+  world.airtable.setDucats(citizen, 100.5);
+  await live(3);
+  expect(purse(world, citizen)).toBe(0.5);
+  expect(await balance(customer)).toMatchObject({ debt: 425_000, recall: 0 });
+  world.airtable.setDucats(citizen, 100_000);
+  await live(3);
+  expect(purse(world, citizen)).toBe(100_000);
+});
+
+test("he has nothing: nothing is asked for, and others' turns come", async () => {
+  const poor = await refunded();
+  world.airtable.setDucats(citizen, 0);
+  await live(2);
+  expect(await recalls(poor.purchaseId)).toEqual([{ state: "failed", millis: 525_000 }]);
+  expect(await balance(poor.customer)).toMatchObject({ debt: 525_000, recall: 0 });
+  world.airtable.setDucats(citizen, 100_000);
+});
+
+test.each([
+  ["the answer is lost, and it was done", { kind: "status_after", status: 504 }, "done"],
+  ["it never arrives", { kind: "drop_before" }, "failed"],
+] as const)("%s: the purse decides", async (_, fault, state) => {
+  const { purchaseId, customer } = await refunded();
+  world.venice.faults.plan({ ...fault, method: "POST", path: "try-create" });
+  await live(2);
+  expect((await balance(customer))["recall"]).toBe(state === "done" ? 0 : 525_000);
+  await live(32);
+  expect(await recalls(purchaseId)).toEqual([{ state, millis: 525_000 }]);
+  expect(await balance(customer)).toMatchObject({ recall: 0, debt: state === "done" ? 0 : 525_000 });
+  await booksBalance(world);
+});
+
+test("five drains at once ask once; a delivery on its way stays what it is", async () => {
+  const { purchaseId, before } = await refunded();
+  const other = await bought({ pack: "starter", deliverTo: "venice" });
+  await live(1);
+  await Promise.all(Array.from({ length: 5 }, () => runOnce(appAt(clock), 100)));
+  await world.venice.settled();
+  await live(3);
+  expect(before - purse(world, citizen)).toBe(525);
+  expect(await recalls(purchaseId)).toHaveLength(1);
+  await world.airtable.runGame();
+  await live(2);
+  const [row] = await world.database.rows("select status from deliveries where id = $1", [other.deliveryId]);
+  expect(row).toEqual({ status: "executed" });
+  expect(purse(world, processor)).toBeGreaterThan(0);
+  expect(refund).toBeTypeOf("function");
+});
