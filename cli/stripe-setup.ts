@@ -2,7 +2,7 @@
 import Stripe from "stripe";
 import { parseArgs } from "node:util";
 import { isLive } from "../lib/env.ts";
-import { currentRate } from "../lib/rate/current.ts";
+import { openingRate } from "../lib/rate/target.ts";
 import { stripeClient } from "../lib/stripe/client.ts";
 import { confirm } from "./confirm.ts";
 import { environmentFor } from "./environment.ts";
@@ -16,7 +16,7 @@ async function main(): Promise<void> {
   const site = values.url === undefined ? null : siteAddress(values.url);
   const env = environmentFor(["STRIPE_SECRET_KEY", "STRIPE_API_BASE"]);
   const stripe = await stripeClient(env);
-  const want = wanted(currentRate().microUsdPerDucat, Stripe.API_VERSION, site);
+  const want = wanted(openingRate, Stripe.API_VERSION, site);
   const changes = plan(want, await read(stripe, want));
 
   const where = isLive(env) ? "your LIVE Stripe account" : "Stripe (test mode)";

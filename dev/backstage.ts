@@ -3,7 +3,7 @@ import { startCentre, type Address } from "./centre.ts";
 import type { Environment } from "./environment.ts";
 import { assertPortsFree } from "./ports.ts";
 import type { Project } from "./project.ts";
-import { createSchedules, functionJobs, gameJob } from "./schedules.ts";
+import { createSchedules, functionJobs, gameJob, townJob } from "./schedules.ts";
 import { startStack, type Stack } from "./stack.ts";
 
 export type BackstageOptions = {
@@ -27,7 +27,11 @@ export async function startBackstage(options: BackstageOptions): Promise<Backsta
   const { project, environment, siteUrl, controlPort, keepIn } = options;
   await assertPortsFree({ "the control centre": controlPort });
   const stack = await startStack({ environment, siteUrl, keepIn });
-  const jobs = [...functionJobs(project, siteUrl), ...(stack.airtable ? [gameJob(stack.airtable)] : [])];
+  const jobs = [
+    ...functionJobs(project, siteUrl),
+    ...(stack.airtable ? [gameJob(stack.airtable)] : []),
+    ...(stack.upstash ? [townJob(stack.upstash)] : []),
+  ];
   const schedules = createSchedules(jobs, (name, { said }) => {
     console.error(`The schedule of ${name} met a failure: ${said}`);
   });

@@ -2,6 +2,7 @@
 import { Cron } from "croner";
 import type { Airtable } from "./airtable/start.ts";
 import type { Project } from "./project.ts";
+import type { Upstash } from "./upstash/start.ts";
 
 export type Job = {
   readonly name: string;
@@ -58,6 +59,26 @@ export function gameJob(airtable: Airtable): Job {
       const counts = Object.entries(Object.groupBy(outcomes, ({ outcome }) => outcome));
       const said = counts.map(([outcome, some]) => `${some.length} ${outcome}`).join(", ");
       return { ok: !stopped, said: said || "nothing to execute" };
+    },
+  };
+}
+
+/** In production somebody else writes how the town is; here it wanders slowly about what it was when the rate opened. */
+export function townJob(upstash: Upstash): Job {
+  return {
+    name: "town-stats",
+    cron: "*/5 * * * *",
+    about: "Writes the level and coherence of the town to Redis, from which update-rate reads them.",
+    async run() {
+      const now = new Date();
+      const hours = now.getTime() / 3_600_000;
+      const level = (5 + 0.7 * Math.sin(hours / 19) + 0.3 * Math.sin(hours / 5)).toFixed(3);
+      const coherence = (50 + 9 * Math.sin(hours / 31)).toFixed(2);
+      await upstash.run([
+        ...(["hset", "consciousness:stats"] as const),
+        ...["avg_level", level, "coherence", coherence, "updated_at", now.toISOString()],
+      ]);
+      return { ok: true, said: `level ${level}, coherence ${coherence}` };
     },
   };
 }

@@ -10,7 +10,7 @@ import { apply, read } from "../cli/stripe/apply.ts";
 import { plan, wanted, WEBHOOK_EVENTS } from "../cli/stripe/plan.ts";
 import { applyVenice, planVenice, readVenice } from "../cli/venice-setup.ts";
 import { parseEnv, type Env } from "../lib/env.ts";
-import { currentRate } from "../lib/rate/current.ts";
+import { openingRate } from "../lib/rate/target.ts";
 import { stripeClient } from "../lib/stripe/client.ts";
 import { PROCESSOR } from "../lib/venice/port.ts";
 import { startAirtable, type Airtable } from "./airtable/start.ts";
@@ -214,7 +214,7 @@ async function createDatabase(server: PostgresServer, name: string): Promise<voi
 /** The operator's own setup; only the endpoint is made by control, because its secret must be the variables'. */
 async function sellPacks(env: Env, standIn: StripeStandIn, siteUrl: string): Promise<void> {
   const stripe = await stripeClient(env);
-  const want = wanted(currentRate().microUsdPerDucat, Stripe.API_VERSION, null);
+  const want = wanted(openingRate, Stripe.API_VERSION, null);
   await apply(stripe, plan(want, await read(stripe, want)), () => undefined);
   standIn.listen({
     url: webhookUrl(siteUrl),

@@ -6,7 +6,7 @@ import { randomId, type NewId } from "./ids.ts";
 import { logToStdout, type Log } from "./log.ts";
 import type { Mail } from "./mail/port.ts";
 import type { Game } from "./game/port.ts";
-import type { Limiter } from "./redis/port.ts";
+import type { Consciousness, Limiter } from "./redis/port.ts";
 import type { Stripe } from "./stripe/port.ts";
 import type { Town } from "./town/port.ts";
 import { createTrips, type Trips } from "./trips.ts";
@@ -31,6 +31,7 @@ export type Ports = {
   readonly game: Game | undefined;
   readonly town: Town;
   readonly limiter: Limiter;
+  readonly consciousness: Consciousness;
   /** Undefined where the operator has set no mail provider up. */
   readonly mail: Mail | undefined;
 };

@@ -1,7 +1,8 @@
 /** Ids that say what they name: `acc_`, `pur_`, `key_` … and 20 random characters (103 bits). */
 import { randomInt } from "node:crypto";
 
-export type IdKind = "acc" | "ses" | "dev" | "tok" | "chl" | "key" | "pur" | "dlv" | "rfd" | "rcl" | "req";
+export type IdKind =
+  "acc" | "ses" | "dev" | "tok" | "chl" | "key" | "pur" | "quo" | "dlv" | "rfd" | "rcl" | "req";
 export type NewId = (kind: IdKind) => string;
 
 const alphabet = "0123456789abcdefghijklmnopqrstuvwxyz";

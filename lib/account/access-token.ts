@@ -22,7 +22,7 @@ export async function readAccessToken(env: SecretEnv, token: string, now: Date):
   return accountId !== undefined && typeof sessionId === "string" ? { accountId, sessionId } : null;
 }
 
-export type Audience = "cascade-site" | "cascade-device";
+export type Audience = "cascade-site" | "cascade-device" | "cascade-quote";
 
 export async function signToken(
   env: SecretEnv,
@@ -49,6 +49,20 @@ export async function readToken(
   token: string,
   now: Date,
 ): Promise<JWTPayload | null> {
+  const read = await readTokenOfAnyAge(env, audience, token, now);
+  return read.kind === "valid" ? read.claims : null;
+}
+
+export type ReadToken =
+  { readonly kind: "valid" | "expired"; readonly claims: JWTPayload } | { readonly kind: "foreign" };
+
+/** The same for what is of use when it is over, too. `foreign`: not signed by us, or for something else. */
+export async function readTokenOfAnyAge(
+  env: SecretEnv,
+  audience: Audience,
+  token: string,
+  now: Date,
+): Promise<ReadToken> {
   const { errors, jwtVerify } = await import("jose");
   const options: JWTVerifyOptions = {
     algorithms: ["HS256"],
@@ -67,9 +81,11 @@ export async function readToken(
       },
       options,
     );
-    return payload;
+    return { kind: "valid", claims: payload };
   } catch (error) {
-    if (error instanceof errors.JOSEError) return null;
+    // Its time is judged last, behind signature, issuer and audience.
+    if (error instanceof errors.JWTExpired) return { kind: "expired", claims: error.payload };
+    if (error instanceof errors.JOSEError) return { kind: "foreign" };
     throw error;
   }
 }

@@ -23,10 +23,13 @@ import {
   refreshCitizensApi,
   replenishmentCheckApi,
   sendLettersApi,
+  updateRateApi,
 } from "./operations.ts";
 import { refundsApi } from "./refunds.ts";
 import { packsApi } from "./packs.ts";
 import { passkeysApi } from "./passkeys.ts";
+import { quoteApi } from "./quote.ts";
+import { rateApi } from "./rate.ts";
 import { loginApi, logoutApi, passkeyLoginApi, refreshApi, signupApi, veniceLoginApi } from "./sign-in.ts";
 import { accountsApi, auditApi, lettersApi } from "./staff.ts";
 import { stripeWebhookApi } from "./stripe-webhook.ts";
@@ -34,6 +37,7 @@ import { usageApi } from "./usage.ts";
 
 export const declarations: readonly Declaration[] = [
   packsApi,
+  rateApi,
   signupApi,
   loginApi,
   passkeyLoginApi,
@@ -49,6 +53,7 @@ export const declarations: readonly Declaration[] = [
   citizenApi,
   citizenProofApi,
   citizensApi,
+  quoteApi,
   createCheckoutApi,
   stripeWebhookApi,
   creditStatusApi,
@@ -69,4 +74,5 @@ export const declarations: readonly Declaration[] = [
   forgetExpiredApi,
   refreshCitizensApi,
   notifyCitizensApi,
+  updateRateApi,
 ];

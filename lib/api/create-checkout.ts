@@ -1,11 +1,8 @@
 /** `create-checkout`: an order becomes a payment page. */
 import * as z from "zod";
-import { customBounds, packIds } from "../catalog/packs.ts";
 import { declare } from "../http/declare.ts";
-import { cents } from "../money.ts";
+import { oneOrder, orderShape } from "./order.ts";
 import { millisWire, timeWire } from "./wire.ts";
-
-const dollars = (amount: bigint): string => `$${(amount / 100n).toLocaleString("en-US")}`;
 
 export const createCheckoutApi = declare({
   name: "create-checkout",
@@ -13,31 +10,30 @@ export const createCheckoutApi = declare({
   routes: {
     POST: {
       summary:
-        "Open a payment page for a pack or a custom amount; needs an Idempotency-Key, the same for each retry",
+        "Open a payment page for a quote, or for a pack or a custom amount at the rate of now; needs an Idempotency-Key, the same for each retry",
       auth: "session",
       form: true,
       idempotencyKey: true,
       body: z
         .strictObject({
-          pack: z.enum(packIds).optional(),
-          amountCents: z
-            .int("must be a whole number of cents")
-            .min(
-              Number(customBounds.min),
-              `must be at least ${dollars(customBounds.min)} (${customBounds.min} cents)`,
-            )
-            .max(
-              Number(customBounds.max),
-              `must be at most ${dollars(customBounds.max)} (${customBounds.max} cents)`,
-            )
-            .transform((value) => cents(BigInt(value)))
-            .optional(),
-          deliverTo: z.enum(["venice", "wallet"]).default("venice"),
+          ...orderShape,
+          quote: z
+            .string()
+            .min(1, "must not be empty")
+            .max(2_000, "must have at most 2000 characters")
+            .optional()
+            .meta({ description: "What quote answered, in place of pack, amountCents and deliverTo." }),
         })
-        .transform(({ pack, amountCents, deliverTo }, context) => {
-          if (pack !== undefined && amountCents === undefined) return { order: { pack }, deliverTo };
-          if (amountCents !== undefined && pack === undefined) return { order: { amountCents }, deliverTo };
-          context.addIssue({ code: "custom", path: ["pack"], message: "give either pack or amountCents" });
+        .transform(({ pack, amountCents, deliverTo, quote }, context) => {
+          if (quote === undefined) {
+            const order = oneOrder({ pack, amountCents }, context, "give one of pack, amountCents and quote");
+            return { kind: "ordered" as const, order, deliverTo: deliverTo ?? "venice" };
+          }
+          const more = Object.entries({ pack, amountCents, deliverTo }).find(
+            ([, value]) => value !== undefined,
+          );
+          if (!more) return { kind: "quoted" as const, quote };
+          context.addIssue({ code: "custom", path: [more[0]], message: "is in the quote" });
           return z.NEVER;
         }),
       answers: {
@@ -58,6 +54,11 @@ export const createCheckoutApi = declare({
         "payment_in_review",
         "rate_limited",
         "unknown_citizen",
+        "citizen_changed",
+        "quote_invalid",
+        "quote_expired",
+        "quote_used",
+        "price_expired",
         "reserve_too_low",
         "limiter_unavailable",
         "payments_unavailable",

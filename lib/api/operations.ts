@@ -1,7 +1,8 @@
 /** `health`, `openapi` and the scheduled functions. */
 import * as z from "zod";
 import { declare } from "../http/declare.ts";
-import { millisWire, timeWire } from "./wire.ts";
+import { heldReasons } from "../rate/target.ts";
+import { millisWire, rateWire, timeWire } from "./wire.ts";
 
 const check = z.enum(["ok", "down"]);
 
@@ -134,6 +135,26 @@ export const notifyCitizensApi = declare({
       ...ran,
       summary: "Tells citizens what was paid, has arrived or came back",
       answers: { 200: z.strictObject({ sent: z.int(), postponed: z.int(), unsure: z.int() }) },
+    },
+  },
+});
+
+export const updateRateApi = declare({
+  name: "update-rate",
+  summary: "The rate, each hour",
+  scheduled: true,
+  routes: {
+    POST: {
+      ...ran,
+      summary: "Moves the rate one step towards what its inputs say, or says why it holds",
+      answers: {
+        200: z.strictObject({
+          step: z.enum(["stepped", "held", "done_before"]),
+          microUsdPerDucat: rateWire,
+          because: z.enum(heldReasons).nullable(),
+        }),
+      },
+      whenAway: "Redis away: the last rate holds. The database away: 503, and the next hour goes on.",
     },
   },
 });

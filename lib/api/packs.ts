@@ -1,7 +1,7 @@
 /** `packs`: what can be bought today, and at what price. */
 import * as z from "zod";
 import { declare } from "../http/declare.ts";
-import { centsWire, millisWire, rateWire, timeWire } from "./wire.ts";
+import { centsWire, millisWire, rateNowWire } from "./wire.ts";
 
 export const packsApi = declare({
   name: "packs",
@@ -12,7 +12,7 @@ export const packsApi = declare({
       auth: "none",
       answers: {
         200: z.strictObject({
-          rate: z.strictObject({ microUsdPerDucat: rateWire, asOf: timeWire }),
+          rate: rateNowWire,
           packs: z.array(
             z.strictObject({
               id: z.string(),
@@ -38,7 +38,7 @@ export const packsApi = declare({
         }),
       },
       problems: [],
-      whenAway: "Asks no other service.",
+      whenAway: "Refuses with 503 when the database is away; asks no other service.",
     },
   },
 });

@@ -21,6 +21,9 @@ export const rateWire = z
   .meta({ description: "Millionths of a US dollar for one ducat." });
 export const timeWire = z.iso.datetime().meta({ description: "ISO 8601, UTC." });
 
+/** The rate, and since when it has been this one. */
+export const rateNowWire = z.strictObject({ microUsdPerDucat: rateWire, asOf: timeWire });
+
 export const problemWire = z.strictObject({
   type: z.string(),
   title: z.string(),

@@ -148,6 +148,22 @@ export const problems = {
     title: "This API key has ended",
     detail: "It was revoked, rerolled or has expired. Make a new one.",
   },
+  quote_expired: {
+    status: 409,
+    title: "This quote is over",
+    detail: "Nothing was charged. Take a new quote: it is at the rate of now.",
+  },
+  quote_used: {
+    status: 409,
+    title: "This quote was used for another purchase",
+    detail: "Take a new quote to buy again; retry an order with its own Idempotency-Key.",
+  },
+  price_expired: {
+    status: 409,
+    title: "The price of this order is over",
+    detail:
+      "Its payment page has ended and the rate has moved since. Order again with a new Idempotency-Key.",
+  },
   reserve_too_low: {
     status: 409,
     title: "Venice cannot be paid this much right now",
@@ -164,6 +180,11 @@ export const problems = {
     status: 422,
     title: "This link doesn't work",
     detail: "It was used, is over, or is not complete. Ask for a new one.",
+  },
+  quote_invalid: {
+    status: 422,
+    title: "This is no quote for you",
+    detail: "It was changed on the way, or was given to another account. Take a new one.",
   },
   invalid_field: { status: 422, title: "A field is not valid", detail: "Correct the field and send again." },
   unknown_citizen: {

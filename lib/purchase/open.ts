@@ -6,19 +6,21 @@ import { HOUR_MS, later } from "../clock.ts";
 import { isLive } from "../env.ts";
 import { Unavailable } from "../errors.ts";
 import { millis, printDucats, wholeDucats, type Millis } from "../money.ts";
-import { currentRate } from "../rate/current.ts";
 import type { SessionRequest } from "../stripe/port.ts";
 import { PROCESSOR } from "../venice/port.ts";
 import { attachSession, openPurchase, renewAttempt, type PurchaseTerms } from "./pin.ts";
-import { quote, type Order } from "./quote.ts";
+import { orderTerms, type Order } from "./quote.ts";
+import { readQuote, type DeliverTo } from "./signed-quote.ts";
 
 /** How long a payment page stays open: above Stripe's 30 minutes, with room for a slow retry. */
 const sessionMs = HOUR_MS;
 
 export type OpenRequest = {
   readonly sessionId: string;
-  readonly order: Order;
-  readonly deliverTo: "venice" | "wallet";
+  /** A quote says what is bought and where it goes; without one the rate of this moment counts. */
+  readonly wish:
+    | { readonly kind: "quoted"; readonly quote: string }
+    | { readonly kind: "ordered"; readonly order: Order; readonly deliverTo: DeliverTo };
   /** The client's: the same for each retry of one order. */
   readonly idempotencyKey: string;
   /** Where the customer's browser comes back to. */
@@ -36,22 +38,25 @@ export type OpenOutcome =
     }
   | { readonly kind: "already_paid" | "processing" | "review"; readonly purchaseId: string }
   | { readonly kind: "reserve_too_low"; readonly freeMillis: Millis }
-  | { readonly kind: "key_reused" | "unauthorised" | "unknown_citizen" };
+  | { readonly kind: "key_reused" | "unauthorised" | "unknown_citizen" }
+  | { readonly kind: "quote_invalid" | "quote_expired" | "quote_used" | "citizen_changed" }
+  /** Its page is over, and the rate has moved since: it cannot be gone on with. */
+  | { readonly kind: "price_expired" };
 
 type Ports = Pick<App, "db" | "stripe" | "venice" | "clock" | "newId" | "env">;
 
 /** No money is taken before every check has passed; safe to call again with the same key. @throws Unavailable */
 export async function openCheckout(app: Ports, request: OpenRequest): Promise<OpenOutcome> {
   const now = app.clock();
-  const terms = { deliverTo: request.deliverTo, ...orderFields(request.order) };
+  const wish = await readWish(app, request.wish, now);
+  if (!wish) return { kind: "quote_invalid" };
   const pinned = await openPurchase(app.db, {
     at: now,
     id: app.newId("pur"),
     sessionId: request.sessionId,
     idempotencyKey: request.idempotencyKey,
-    requestHash: createHash("sha256").update(JSON.stringify(terms)).digest(),
-    deliverTo: request.deliverTo,
-    quote: quote(request.order, currentRate().microUsdPerDucat),
+    requestHash: createHash("sha256").update(JSON.stringify(wish.asked)).digest(),
+    ...{ deliverTo: wish.deliverTo, terms: wish.terms, quote: wish.quote },
     livemode: isLive(app.env),
     origin: request.origin,
     expiresAt: later(now, sessionMs),
@@ -64,6 +69,17 @@ export async function openCheckout(app: Ports, request: OpenRequest): Promise<Op
   const refusal = await askVenice(app, purchase, promisedMillis);
   if (refusal) return refusal;
   return await openSession(app, purchase, request.origin, debtMillis);
+}
+
+/** What is to be pinned, and by what a retry is known. Null when it is no quote of ours. */
+async function readWish(app: Ports, wish: OpenRequest["wish"], now: Date) {
+  if (wish.kind === "ordered") {
+    const { order, deliverTo } = wish;
+    const asked = { deliverTo, ...orderFields(order) };
+    return { asked, deliverTo, terms: orderTerms(order), quote: null };
+  }
+  const quote = await readQuote(app.env, wish.quote, now);
+  return quote && { asked: { quote: quote.id }, deliverTo: quote.deliverTo, terms: quote, quote };
 }
 
 /** Two requests may race for the next attempt; one of a few rounds finds what the other has made. */
@@ -97,12 +113,14 @@ async function openSession(
     // This attempt is over: before the next begins, nobody can pay the old session any more.
     if (session.id !== null && (await app.stripe.expireSession(session.id)) === "complete")
       return { kind: "processing", purchaseId: purchase.id };
-    purchase = await renewAttempt(app.db, {
+    const renewed = await renewAttempt(app.db, {
       at: app.clock(),
       purchase,
       origin,
       expiresAt: later(app.clock(), sessionMs),
     });
+    if (!renewed) return { kind: "price_expired" };
+    purchase = renewed;
   }
   throw new Unavailable("stripe", {
     effect: "none",

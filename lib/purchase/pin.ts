@@ -3,7 +3,8 @@ import * as z from "zod";
 import { packIds } from "../catalog/packs.ts";
 import { centsColumn, millisColumn, timeColumn } from "../db/columns.ts";
 import { sql, type Database } from "../db/port.ts";
-import type { Quote } from "./quote.ts";
+import type { OrderTerms } from "./quote.ts";
+import type { DeliverTo, SignedQuote } from "./signed-quote.ts";
 
 const purchaseStatus = z.enum(["draft", "open", "processing", "paid", "expired", "failed", "review"]);
 
@@ -29,8 +30,16 @@ const termsColumn = z.object({
 export type PurchaseTerms = z.output<typeof termsColumn>;
 
 const pinColumn = z.discriminatedUnion("kind", [
-  z.object({ kind: z.literal("unauthorised") }),
-  z.object({ kind: z.literal("key_reused") }),
+  z.object({
+    kind: z.enum([
+      "unauthorised",
+      "key_reused",
+      "quote_invalid",
+      "quote_expired",
+      "quote_used",
+      "citizen_changed",
+    ]),
+  }),
   z.object({
     kind: z.literal("pinned"),
     terms: termsColumn,
@@ -45,8 +54,10 @@ export type PurchaseToPin = {
   readonly sessionId: string;
   readonly idempotencyKey: string;
   readonly requestHash: Uint8Array;
-  readonly deliverTo: "venice" | "wallet";
-  readonly quote: Quote;
+  readonly deliverTo: DeliverTo;
+  /** Without a quote the database reckons at the rate in force. */
+  readonly terms: OrderTerms;
+  readonly quote: SignedQuote | null;
   readonly livemode: boolean;
   readonly origin: string;
   readonly expiresAt: Date;
@@ -54,12 +65,16 @@ export type PurchaseToPin = {
 
 /** Pins a purchase, or finds the one that this account pinned with this key before. */
 export async function openPurchase(db: Database, purchase: PurchaseToPin) {
-  const { quote } = purchase;
+  const { terms, quote } = purchase;
+  const quoted = quote && {
+    ...{ id: quote.id, accountId: quote.accountId, citizen: quote.citizen, expiresAt: quote.expiresAt },
+    microUsdPerDucat: Number(quote.microUsdPerDucat),
+  };
   const { pinned } = await db.one(
     sql`select open_purchase(${purchase.at}::timestamptz, ${purchase.id}, ${purchase.sessionId},
-      ${purchase.idempotencyKey}, ${purchase.requestHash}::bytea, ${purchase.deliverTo}, ${quote.pack},
-      ${quote.amountCents}::bigint, ${quote.baseMillis}::bigint, ${quote.bonusMillis}::bigint,
-      ${quote.microUsdPerDucat}::bigint, ${purchase.livemode}::boolean, ${purchase.origin},
+      ${purchase.idempotencyKey}, ${purchase.requestHash}::bytea, ${purchase.deliverTo}, ${terms.pack},
+      ${terms.amountCents}::bigint, ${terms.baseMillis}::bigint, ${terms.bonusMillis}::bigint,
+      ${quoted && JSON.stringify(quoted)}::jsonb, ${purchase.livemode}::boolean, ${purchase.origin},
       ${purchase.expiresAt}::timestamptz) as pinned`,
     z.object({ pinned: pinColumn }),
   );
@@ -73,15 +88,15 @@ type Renewal = {
   readonly expiresAt: Date;
 };
 
-/** Begins the next attempt unless somebody else has; the terms as they are afterwards. */
+/** Begins the next attempt unless somebody else has; the terms afterwards. Null: its rate is over, and so is its price. */
 export async function renewAttempt(
   db: Database,
   { at, purchase, origin, expiresAt }: Renewal,
-): Promise<PurchaseTerms> {
+): Promise<PurchaseTerms | null> {
   const { terms } = await db.one(
     sql`select renew_attempt(${at}::timestamptz, ${purchase.id}, ${purchase.attempt}::int, ${origin},
       ${expiresAt}::timestamptz) as terms`,
-    z.object({ terms: termsColumn }),
+    z.object({ terms: termsColumn.nullable() }),
   );
   return terms;
 }

@@ -4,6 +4,14 @@ import { cents, millis, type Cents, type MicroUsdPerDucat, type Millis } from ".
 
 export type Order = { readonly pack: PackId } | { readonly amountCents: Cents };
 
+/** What an order fixes itself: a pack its ducats, a custom amount its dollars. The rate gives the other (null). */
+export type OrderTerms = {
+  readonly pack: PackId | null;
+  readonly amountCents: Cents | null;
+  readonly baseMillis: Millis | null;
+  readonly bonusMillis: Millis;
+};
+
 export type Quote = {
   readonly pack: PackId | null;
   readonly amountCents: Cents;
@@ -15,23 +23,22 @@ export type Quote = {
 /** Millis of a ducat × micro-dollars per ducat, in one cent. */
 const perCent = 10_000_000n;
 
+export function orderTerms(order: Order): OrderTerms {
+  if (!("pack" in order))
+    return { pack: null, amountCents: order.amountCents, baseMillis: null, bonusMillis: millis(0n) };
+  const pack = packs.find(({ id }) => id === order.pack);
+  if (!pack) throw new Error(`no pack ${order.pack}`);
+  return { pack: pack.id, amountCents: null, baseMillis: pack.baseMillis, bonusMillis: pack.bonusMillis };
+}
+
+/** As the database reckons an order that comes without a quote: price_cents and bought_millis. */
 export function quote(order: Order, rate: MicroUsdPerDucat): Quote {
-  if ("pack" in order) {
-    const pack = packs.find(({ id }) => id === order.pack);
-    if (!pack) throw new Error(`no pack ${order.pack}`);
-    return {
-      pack: pack.id,
-      amountCents: packPrice(pack.baseMillis, rate),
-      baseMillis: pack.baseMillis,
-      bonusMillis: pack.bonusMillis,
-      microUsdPerDucat: rate,
-    };
-  }
+  const { pack, amountCents, baseMillis, bonusMillis } = orderTerms(order);
   return {
-    pack: null,
-    amountCents: order.amountCents,
-    baseMillis: millis((order.amountCents * perCent) / rate),
-    bonusMillis: millis(0n),
+    pack,
+    amountCents: amountCents ?? packPrice(baseMillis ?? millis(0n), rate),
+    baseMillis: baseMillis ?? millis(((amountCents ?? 0n) * perCent) / rate),
+    bonusMillis,
     microUsdPerDucat: rate,
   };
 }

@@ -1,13 +1,18 @@
-/** The price of a ducat. It opened at $0.10 and holds until inputs move it. */
-import { microUsdPerDucat, type MicroUsdPerDucat } from "../money.ts";
+/** The price of a ducat now, as the database has it. */
+import * as z from "zod";
+import type { App } from "../app.ts";
+import { rateColumn, timeColumn } from "../db/columns.ts";
+import { sql } from "../db/port.ts";
 
-export type Rate = { readonly microUsdPerDucat: MicroUsdPerDucat; readonly asOf: Date };
+/** `asOf`: since when it has been this one. */
+export const currentRateColumn = z.object({ microUsdPerDucat: rateColumn, asOf: timeColumn });
 
-const opening: Rate = {
-  microUsdPerDucat: microUsdPerDucat(100_000n),
-  asOf: new Date("2026-11-01T00:00:00Z"),
-};
+export type Rate = z.output<typeof currentRateColumn>;
 
-export function currentRate(): Rate {
-  return opening;
+export async function currentRate({ db, clock }: Pick<App, "db" | "clock">): Promise<Rate> {
+  const { rate } = await db.one(
+    sql`select current_rate(${clock()}::timestamptz) as rate`,
+    z.object({ rate: currentRateColumn }),
+  );
+  return rate;
 }

@@ -1,7 +1,12 @@
-/** Rate limits in Upstash Redis. Its silence is an answer of its own, never a yes. */
+/** Rate limits in Upstash Redis, and the town's state there. Its silence is an answer of its own, never a yes. */
 import type { Core } from "../app.ts";
 import { redisClient } from "./client.ts";
-import type { Limiter, LimitRule, Verdict } from "./port.ts";
+import { redisConsciousness } from "./consciousness.ts";
+import type { Consciousness, Limiter, LimitRule, Verdict } from "./port.ts";
+
+export function consciousness({ env, trips }: Core): Consciousness {
+  return redisConsciousness(env, trips);
+}
 
 export function limiter({ env, trips }: Core): Limiter {
   /** @param deadline one for all the requests of a verdict: a script that Redis has forgotten is sent again. */

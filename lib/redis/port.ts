@@ -1,4 +1,4 @@
-/** Rate limits: how often a subject may do something in a window of time. */
+/** What Redis is asked for: how often a subject may do something in a window of time, and what the town says of itself. */
 export type LimitRule = {
   /** Part of the Redis key: `cascade:<name>:<subject>`. */
   readonly name: string;
@@ -23,4 +23,20 @@ export type Limiter = {
    * of the next.
    */
   takeInTurn(counts: readonly (readonly [LimitRule, string])[]): Promise<Verdict[]>;
+};
+
+/** Fields of the hash `consciousness:stats` as they stand there; null where one is missing. */
+export type ConsciousnessStats = {
+  readonly level: string | null;
+  readonly coherence: string | null;
+  readonly updatedAt: string | null;
+};
+
+/** What the town says of itself; we only read it. */
+export type Consciousness = {
+  /** `unreadable`: something else stands under its key. */
+  read(): Promise<
+    | ({ readonly kind: "read" } & ConsciousnessStats)
+    | { readonly kind: "unreadable" | "away"; readonly cause: unknown }
+  >;
 };

@@ -22,7 +22,7 @@ export default endpoint(
       if (refusal) return refusal;
       const outcome = await openCheckout(app, {
         sessionId: caller.sessionId,
-        ...body,
+        wish: body,
         idempotencyKey,
         origin,
       });
@@ -53,6 +53,17 @@ export default endpoint(
           return problem("unknown_citizen", {
             detail:
               "Your citizen is not in Venice any more. Set deliverTo to wallet, and your ducats wait here.",
+          });
+        case "quote_invalid":
+        case "quote_expired":
+        case "quote_used":
+          return problem(outcome.kind, { field: "quote" });
+        case "price_expired":
+          return problem("price_expired");
+        case "citizen_changed":
+          return problem("citizen_changed", {
+            field: "quote",
+            detail: "The quote is for the citizen your account had before. Take a new one.",
           });
         case "key_reused":
           return problem("idempotency_key_reused");

@@ -1,6 +1,7 @@
 import { packsApi } from "../../lib/api/packs.ts";
 import { customBounds, packs } from "../../lib/catalog/packs.ts";
 import { explorer, tiers } from "../../lib/catalog/tiers.ts";
+import { db } from "../../lib/db/open.ts";
 import { endpoint } from "../../lib/http/endpoint.ts";
 import { millis } from "../../lib/money.ts";
 import { packPrice } from "../../lib/purchase/quote.ts";
@@ -8,14 +9,14 @@ import { currentRate } from "../../lib/rate/current.ts";
 
 export default endpoint(
   packsApi,
-  {},
+  { db },
   {
-    GET: () => {
-      const rate = currentRate();
+    GET: async ({ app }) => {
+      const rate = await currentRate(app);
       return {
         status: 200,
         body: {
-          rate: { microUsdPerDucat: rate.microUsdPerDucat, asOf: rate.asOf.toISOString() },
+          rate,
           packs: packs.map(({ id, name, baseMillis, bonusMillis }) => ({
             ...{ id, name, baseMillis, bonusMillis },
             usdCents: packPrice(baseMillis, rate.microUsdPerDucat),

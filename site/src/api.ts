@@ -1,20 +1,32 @@
-/** The calls of buying and spending: packs, checkout, balances, API keys. */
+/** The calls of buying and spending: packs, rate, quote, checkout, balances, API keys. */
 import { anything, call, post, remove } from "./call.ts";
-import { checkoutShape, creditShape, keysShape, newKeyShape, packsShape } from "./wire.ts";
+import {
+  checkoutShape,
+  creditShape,
+  keysShape,
+  newKeyShape,
+  packsShape,
+  quoteShape,
+  rateShape,
+} from "./wire.ts";
 
 export type Order =
   | { readonly pack: string; readonly deliverTo: "venice" | "wallet" }
   | { readonly amountCents: number; readonly deliverTo: "venice" | "wallet" };
 
 export const readPacks = () => call("packs", packsShape);
+export const readRate = () => call("rate", rateShape);
 export const readCredit = () => call("credit-status", creditShape);
 export const readKeys = () => call("api-keys", keysShape);
 
+/** What the order costs and gives now, promised for a quarter of an hour. */
+export const takeQuote = (order: Order) => post("quote", quoteShape, order);
+
 /** The same key for each retry of the same order: it opens one purchase, however often it is sent. */
-export const openCheckout = (order: Order, idempotencyKey: string) =>
+export const openCheckout = (quote: string, idempotencyKey: string) =>
   call("create-checkout", checkoutShape, {
     method: "POST",
-    json: order,
+    json: { quote },
     headers: { "idempotency-key": idempotencyKey },
   });
 

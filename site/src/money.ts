@@ -17,6 +17,11 @@ export function printRate(microUsdPerDucat: bigint): string {
   return `$${decimal(microUsdPerDucat, 6, 2)}`;
 }
 
+/** The same to a hundredth of a cent, half up: for the eye; what is charged follows from the exact one. */
+export function printRateShort(microUsdPerDucat: bigint): string {
+  return printRate(((microUsdPerDucat + 50n) / 100n) * 100n);
+}
+
 /** What a custom amount buys: millis, rounded down. */
 export function millisForCents(cents: bigint, microUsdPerDucat: bigint): bigint {
   return microUsdPerDucat > 0n ? (cents * 10_000_000n) / microUsdPerDucat : 0n;

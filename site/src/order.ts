@@ -1,10 +1,19 @@
-/** The order in hand: its Idempotency-Key outlives retries, a double click and signing in, and then it is forgotten. */
+/** The order in hand: its quote and its Idempotency-Key outlive retries, a double click and leaving, and then it is forgotten. */
 import type { Order } from "./api.ts";
 import { integer, oneOf, optional, record, text, type Guard } from "./guards.ts";
+import { quoteShape, type Quote } from "./wire.ts";
+
+export type Offer = {
+  readonly quote: Quote;
+  readonly key: string;
+  /** By this browser's clock, which may be another than ours. */
+  readonly until: string;
+};
 
 export type OrderInHand = {
   readonly order: Order;
-  readonly key: string;
+  /** Not there yet while its buyer signs in. */
+  readonly offer: Offer | undefined;
   /** Known once a payment page was opened for it. */
   readonly purchaseId: string | undefined;
   readonly expiresAt: string | undefined;
@@ -15,18 +24,21 @@ const deliverTo = oneOf("venice", "wallet");
 const packOrder = record({ pack: text, deliverTo });
 const customOrder = record({ amountCents: integer, deliverTo });
 const order: Guard<Order> = (value): value is Order => packOrder(value) || customOrder(value);
-const inHand = record({ order, key: text, purchaseId: optional(text), expiresAt: optional(text) });
+const offer = record({ quote: quoteShape, key: text, until: text });
+const inHand = record({
+  order,
+  offer: optional(offer),
+  purchaseId: optional(text),
+  expiresAt: optional(text),
+});
 
-/** The same order keeps its key while its payment page lives; another order, or a later one, gets its own. */
-export function keyed(
-  order: Order,
-  known: OrderInHand | undefined,
-  now: Date,
-  newKey: () => string,
-): OrderInHand {
-  const lives = known?.expiresAt === undefined || new Date(known.expiresAt) > now;
-  if (known && lives && sameOrder(known.order, order)) return known;
-  return { order, key: newKey(), purchaseId: undefined, expiresAt: undefined };
+/**
+ * The known order when it is the same one and still good: its payment page lives, or its quote holds. Another order, or a
+ * later one, gets a quote and a key of its own.
+ */
+export function goodStill(order: Order, known: OrderInHand | undefined, now: Date): OrderInHand | undefined {
+  if (!known?.offer || !sameOrder(known.order, order)) return undefined;
+  return new Date(known.expiresAt ?? known.offer.until) > now ? known : undefined;
 }
 
 function sameOrder(one: Order, other: Order): boolean {

@@ -46,8 +46,33 @@ const pack = record({
 });
 export type Pack = Guarded<typeof pack>;
 
+const rateNow = { microUsdPerDucat: integer, asOf: text };
+
+export const rateShape = record({
+  ...rateNow,
+  held: nullable(text),
+  holdsUntil: nullable(text),
+  trend: record({ dayMicroUsd: nullable(integer), weekMicroUsd: nullable(integer) }),
+  bounds: record({ minMicroUsd: integer, maxMicroUsd: integer }),
+  nextStepAt: text,
+  history: list(record({ at: text, microUsdPerDucat: integer })),
+});
+export type Rate = Guarded<typeof rateShape>;
+
+export const quoteShape = record({
+  quote: text,
+  citizen: text,
+  amountCents: integer,
+  bonusMillis: integer,
+  totalMillis: integer,
+  debtMillis: integer,
+  rate: record(rateNow),
+  expiresInSeconds: integer,
+});
+export type Quote = Guarded<typeof quoteShape>;
+
 export const packsShape = record({
-  rate: record({ microUsdPerDucat: integer, asOf: text }),
+  rate: record(rateNow),
   packs: list(pack),
   custom: record({ minCents: integer, maxCents: integer }),
 });

@@ -32,6 +32,7 @@ type Caller = (typeof callers)[number];
 const table = readTable(`
                               anon own  other supp admin unver ended key wrong revoked
   packs GET                   200  200  -     200  200   200   200   200 200   200
+  rate GET                    200  200  -     200  200   200   200   200 200   200
   openapi GET                 200  200  -     200  200   200   200   200 200   200
   health GET                  200  200  -     200  200   200   200   200 200   200
   citizens GET                200  200  200   200  200   200   200   200 200   200
@@ -62,6 +63,7 @@ const table = readTable(`
   api-keys POST /{id}         401  201  404   404  404   404   401   401 401   401
   api-keys DELETE /{id}       401  204  404   404  404   404   401   401 401   401
 
+  quote POST                  401  200  -     200  200   200   401   401 401   401
   create-checkout POST        401  201  -     201  201   201   401   401 401   401
   credit-status GET           401  200  -     200  200   200   401   200 403   401
   usage GET                   401  200  -     200  200   200   401   200 403   401
@@ -78,6 +80,8 @@ const table = readTable(`
   dead-letters GET            401  404  -     200  200   404   401   401 401   401
   dead-letters POST /{id}     401  404  404   404  204   404   401   401 401   401
   refunds POST                401  404  404   404  409   404   401   401 401   401
+  rate POST                   401  404  -     404  204   404   401   401 401   401
+  rate DELETE                 401  404  -     404  204   404   401   401 401   401
 
   stripe-webhook POST         400  400  -     400  400   400   400   400 400   400
   deliver-ducats POST         200  200  -     200  200   200   200   200 200   200
@@ -86,6 +90,7 @@ const table = readTable(`
   forget-expired POST         200  200  -     200  200   200   200   200 200   200
   refresh-citizens POST       200  200  -     200  200   200   200   200 200   200
   notify-citizens POST        200  200  -     200  200   200   200   200 200   200
+  update-rate POST            200  200  -     200  200   200   200   200 200   200
 `);
 
 /** Statuses by route; the first line is the callers'. */
@@ -134,6 +139,8 @@ const requests: Readonly<Record<string, (asked: Asked) => CallOptions>> = {
   "api-keys POST": () => ({ json: { name: "program" } }),
   "api-keys POST /{id}": ({ target }) => ({ tail: `/${target.keyId}`, json: {} }),
   "api-keys DELETE /{id}": ({ target }) => ({ tail: `/${target.keyId}` }),
+  "rate POST": () => ({ json: { microUsdPerDucat: 100_000, reason: "the same as before" } }),
+  "quote POST": () => ({ json: { pack: "starter" } }),
   "create-checkout POST": () => ({
     json: { pack: "starter", deliverTo: "wallet" },
     headers: { "idempotency-key": randomText(12) },

@@ -42,6 +42,7 @@ test("exactly the scheduled functions have a schedule", () => {
     "forget-expired": "20 4 * * *",
     "refresh-citizens": "*/5 * * * *",
     "notify-citizens": "* * * * *",
+    "update-rate": "0 * * * *",
   });
   expect(Object.keys(Object.fromEntries(scheduled)).sort()).toEqual(
     declarations
@@ -57,7 +58,10 @@ const vendors = [
 ];
 
 test.each([
-  ["packs", []],
+  ["packs", ["@neondatabase/serverless"]],
+  ["rate", ["@neondatabase/serverless"]],
+  ["quote", ["@neondatabase/serverless"]],
+  ["update-rate", ["@neondatabase/serverless"]],
   ["openapi", []],
   ["logout", ["@neondatabase/serverless"]],
   ["me", ["@neondatabase/serverless"]],

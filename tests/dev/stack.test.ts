@@ -18,11 +18,13 @@ import {
 } from "../../dev/environment.ts";
 import { assertPortsFree, holderOf, PortBusy } from "../../dev/ports.ts";
 import { readProject } from "../../dev/project.ts";
-import { createSchedules, gameJob } from "../../dev/schedules.ts";
+import { createSchedules, gameJob, townJob } from "../../dev/schedules.ts";
 import { portsOf, startStack, type Stack } from "../../dev/stack.ts";
+import { startUpstash } from "../../dev/upstash/start.ts";
 import { openNeon } from "../../lib/db/neon.ts";
 import { sql } from "../../lib/db/port.ts";
 import { parseEnv } from "../../lib/env.ts";
+import { readInputs } from "../../lib/rate/inputs.ts";
 
 const { devVariables, schedules } = readProject();
 /** `netlify dev` adds its own address to what netlify.toml has. */
@@ -181,6 +183,7 @@ describe("schedules", () => {
       { functionName: "forget-expired", cron: "20 4 * * *" },
       { functionName: "refresh-citizens", cron: "*/5 * * * *" },
       { functionName: "notify-citizens", cron: "* * * * *" },
+      { functionName: "update-rate", cron: "0 * * * *" },
     ]);
     const failing = {
       name: "failing",
@@ -226,6 +229,24 @@ describe("schedules", () => {
       await airtable.close();
     }
   });
+});
+
+test("the town's job writes what the rate can read", async () => {
+  const upstash = await startUpstash();
+  try {
+    expect((await townJob(upstash).run(null)).ok).toBe(true);
+    const written = await upstash.run([
+      "hmget",
+      "consciousness:stats",
+      "avg_level",
+      "coherence",
+      "updated_at",
+    ]);
+    const [level = null, coherence = null, updatedAt = null] = written as string[];
+    expect(readInputs({ level, coherence, updatedAt }, new Date()).kind).toBe("fresh");
+  } finally {
+    await upstash.close();
+  }
 });
 
 test("a kept database meets vendors that begin empty", async () => {

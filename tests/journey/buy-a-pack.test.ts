@@ -57,6 +57,10 @@ test("sign up, pick a pack, pay after a declined card, see the ducats arrive, se
     await page.waitForURL("**/account/");
     await page.goto(site.url);
     await page.getByTestId("buy-explorer").click();
+    const quote = page.getByTestId("quote");
+    await quote.getByText("$50.00 for 525 ducats").waitFor();
+    await quote.getByText("At $0.10 a ducat. This price is yours until").waitFor();
+    await page.getByTestId("pay-quote").click();
     await page.waitForURL(`${site.stack.stripe?.url ?? ""}/c/pay/**`);
     await page.getByRole("button", { name: /decline/i }).click();
     await page
@@ -99,6 +103,59 @@ test("without JavaScript: sign up, sign in, buy and pay by plain forms", async (
   expect(delivery).toEqual({ citizen: "gondoliere_77", millis: "100000" });
 }, 120_000);
 
+test("the start shows the rate and its line, to eyes and to screen readers; without JavaScript it promises neither", async () => {
+  await visit({ viewport: { width: 390, height: 844 }, reducedMotion: "reduce" }, async (page) => {
+    await page.goto(site.url);
+    await page.locator("#rate-now").getByText("$0.10").waitFor();
+    const line = page.getByRole("img", { name: /^From .* until now: \$0\.10 now, the lowest \$0\.10/ });
+    await line.waitFor();
+    const box = await line.boundingBox();
+    expect(box?.width).toBeGreaterThan(250);
+    expect(box?.width).toBeLessThan(390);
+    await page.locator("#rate-table summary").click();
+    await page.getByRole("cell", { name: "$0.10" }).waitFor();
+    await page.getByText("Prices at $0.10 a ducat").waitFor();
+    expect(await page.evaluate("document.documentElement.scrollWidth")).toBe(390);
+  });
+  await visit({ javaScriptEnabled: false }, async (page) => {
+    await page.goto(site.url);
+    await page.getByText("The price follows Venice").waitFor();
+    expect(await page.locator("#rate-figure, #rate-now, #prices-at").filter({ visible: true }).count()).toBe(
+      0,
+    );
+  });
+}, 60_000);
+
+test("a price that has run out is asked for anew; one that holds is shown again, and leads to the same purchase", async () => {
+  const context = await browser.newContext();
+  const page = await context.newPage();
+  try {
+    await page.clock.install();
+    await page.goto(`${site.url}/sign-up/`);
+    await signUp(page, "glassblower@example.com", "gondoliere_77");
+    await page.waitForURL("**/account/");
+    await page.goto(site.url);
+    await page.getByTestId("buy-starter").click();
+    await page.getByTestId("quote").waitFor();
+    await page.clock.fastForward("16:00");
+    await page.getByText("This price has run out. Nothing was charged.").waitFor();
+    await page.getByTestId("quote-again").click();
+    await page.getByTestId("pay-quote").click();
+    await page.waitForURL(`${site.stack.stripe?.url ?? ""}/c/pay/**`);
+    await page.goto(site.url);
+    await page.getByTestId("buy-starter").click();
+    await page.getByTestId("pay-quote").click();
+    await page.waitForURL(`${site.stack.stripe?.url ?? ""}/c/pay/**`);
+    expect(
+      await booked(
+        "select count(*)::int as count from purchases p join accounts a on a.id = p.account_id where a.email = 'glassblower@example.com'",
+      ),
+    ).toEqual([{ count: 1 }]);
+  } finally {
+    await context.close();
+  }
+}, 120_000);
+
 test("leaving the payment page says so and lets one go on", async () => {
   await visit({ colorScheme: "dark" }, async (page) => {
     await page.goto(`${site.url}/sign-up/`);
@@ -107,6 +164,7 @@ test("leaving the payment page says so and lets one go on", async () => {
     await page.goto(site.url);
     await page.getByTestId("custom-amount").fill("12.34");
     await page.getByTestId("buy-custom").click();
+    await page.getByTestId("pay-quote").click();
     await page.waitForURL(`${site.stack.stripe?.url ?? ""}/c/pay/**`);
     await page
       .getByRole("link", { name: /back|leave|cancel/i })

@@ -23,7 +23,7 @@ afterAll(async () => {
 
 test("cascade_app opens, settles, delivers and charges", async () => {
   await app.query(
-    `select open_purchase(now(), $1, $2, 'key', '\\x00', 'venice', 'starter', 1000, 100000, 0, 100000, false, 'http://x', now() + interval '1 hour')`,
+    `select open_purchase(now(), $1, $2, 'key', '\\x00', 'venice', 'starter', 1000, 100000, 0, null, false, 'http://x', now() + interval '1 hour')`,
     [purchase, session],
   );
   await app.query("select attach_session(now(), $1, 1, 'cs_1', 'http://x')", [purchase]);

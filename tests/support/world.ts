@@ -20,11 +20,11 @@ import { sql } from "../../lib/db/port.ts";
 import { sendLetters } from "../../lib/letters/send.ts";
 import { mail } from "../../lib/mail/open.ts";
 import { game } from "../../lib/game/open.ts";
-import { limiter } from "../../lib/redis/open.ts";
+import { consciousness, limiter } from "../../lib/redis/open.ts";
 import { stripe } from "../../lib/stripe/open.ts";
 import { town } from "../../lib/town/open.ts";
 import { venice } from "../../lib/venice/open.ts";
-import { currentRate } from "../../lib/rate/current.ts";
+import { openingRate } from "../../lib/rate/target.ts";
 import { call, site, type Called } from "./call.ts";
 import { createDatabase, type TestDatabase } from "./database.ts";
 
@@ -76,7 +76,7 @@ export function useWorld(variables: Readonly<Record<string, string>> = {}): Worl
       ...variables,
     });
     const sdk = new StripeSdk(stripeKey, world.stripe.sdkConfig);
-    const want = wanted(currentRate().microUsdPerDucat, StripeSdk.API_VERSION, null);
+    const want = wanted(openingRate, StripeSdk.API_VERSION, null);
     await apply(sdk, plan(want, await read(sdk, want)), () => undefined);
   });
   beforeEach(async () => {
@@ -110,7 +110,7 @@ export function useWorld(variables: Readonly<Record<string, string>> = {}): Worl
 
 /** An app like a request's, with a clock that the test moves. */
 export function appAt(clock: { now: Date }): App {
-  return openApp({ db, stripe, venice, game, town, limiter, mail }, "{}", () => clock.now);
+  return openApp({ db, stripe, venice, game, town, limiter, consciousness, mail }, "{}", () => clock.now);
 }
 
 export type Customer = {

@@ -1,6 +1,6 @@
 /** A purchase's page says only what is so. */
 import { describe, expect, test } from "vitest";
-import { keyed } from "../../site/src/order.ts";
+import { goodStill } from "../../site/src/order.ts";
 import { waitMs } from "../../site/src/poll.ts";
 import { safePath } from "../../site/src/return-path.ts";
 import { deliveryOf, viewOf, type State } from "../../site/src/timeline.ts";
@@ -111,22 +111,30 @@ test("polling begins at 2 s, never quickens and ends at 15 s", () => {
   expect(waits).toEqual(waits.toSorted((one, other) => one - other));
 });
 
-describe("an order's Idempotency-Key", () => {
+describe("an order in hand", () => {
   const now = new Date("2026-11-20T10:00:00Z");
   const order = { pack: "trader", deliverTo: "venice" } as const;
-  const inHand = { order, key: "first", purchaseId: undefined, expiresAt: undefined };
-  const newKey = () => "second";
+  const quote = {
+    ...{ quote: "signed", citizen: "RialtoBanker", amountCents: 10_000, bonusMillis: 75_000 },
+    ...{ totalMillis: 1_075_000, debtMillis: 0, expiresInSeconds: 900 },
+    rate: { microUsdPerDucat: 100_000, asOf: "2026-11-01T00:00:00Z" },
+  };
+  const offer = { quote, key: "first", until: "2026-11-20T10:15:00Z" };
+  const inHand = { order, offer, purchaseId: undefined, expiresAt: undefined };
 
-  test("is kept for the same order", () => {
-    expect(keyed({ ...order }, inHand, now, newKey).key).toBe("first");
-    expect(keyed(order, { ...inHand, expiresAt: "2026-11-20T10:30:00Z" }, now, newKey).key).toBe("first");
+  test("is gone on with while its quote holds, or its payment page lives", () => {
+    expect(goodStill({ ...order }, inHand, now)).toBe(inHand);
+    const opened = { ...inHand, purchaseId: "pur_1", expiresAt: "2026-11-20T11:00:00Z" };
+    expect(goodStill(order, opened, new Date("2026-11-20T10:30:00Z"))).toBe(opened);
   });
 
-  test("is new for another order, and when the payment page has expired", () => {
-    expect(keyed({ ...order, deliverTo: "wallet" }, inHand, now, newKey).key).toBe("second");
-    expect(keyed({ amountCents: 2_500, deliverTo: "venice" }, inHand, now, newKey).key).toBe("second");
-    expect(keyed(order, { ...inHand, expiresAt: "2026-11-20T09:59:00Z" }, now, newKey).key).toBe("second");
-    expect(keyed(order, undefined, now, newKey).key).toBe("second");
+  test("gives way to a new quote for another order, without a quote, and when its time is over", () => {
+    expect(goodStill({ ...order, deliverTo: "wallet" }, inHand, now)).toBeUndefined();
+    expect(goodStill({ amountCents: 2_500, deliverTo: "venice" }, inHand, now)).toBeUndefined();
+    expect(goodStill(order, { ...inHand, offer: undefined }, now)).toBeUndefined();
+    expect(goodStill(order, inHand, new Date("2026-11-20T10:15:00Z"))).toBeUndefined();
+    expect(goodStill(order, { ...inHand, expiresAt: "2026-11-20T09:59:00Z" }, now)).toBeUndefined();
+    expect(goodStill(order, undefined, now)).toBeUndefined();
   });
 });
 

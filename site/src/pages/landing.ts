@@ -1,17 +1,19 @@
 /** The start: today's rate and packs, a custom amount as it is typed, and the way to the payment page. */
-import { readPacks, type Order } from "../api.ts";
+import { readPacks, readRate, type Order } from "../api.ts";
 import { counter } from "../checkout.ts";
 import { customAmount, gives } from "../custom-amount.ts";
 import { find } from "../dom.ts";
-import { printDollars, printRate } from "../money.ts";
+import { printDollars, printRate, printRateShort } from "../money.ts";
 import { remembered } from "../order.ts";
 import { showPacks } from "../price-list.ts";
+import { showRate, showRateAway } from "../rate-view.ts";
 import { showSession, whoIsThis } from "../session.ts";
 import type { Packs } from "../wire.ts";
 
 const form = find("#buy-form", HTMLFormElement);
 const list = find("#packs", HTMLElement);
 const rate = find("#rate", HTMLElement);
+const pricesAt = find("#prices-at", HTMLElement);
 const customForm = find("#custom-form", HTMLFormElement);
 const amount = find("#custom-amount", HTMLInputElement);
 const amountError = find("#custom-error", HTMLElement);
@@ -29,6 +31,7 @@ const shop = counter(find("#order-place", HTMLElement), describe, (deliverTo) =>
 void showSession();
 void showCitizen();
 void showToday();
+void showHistory();
 listen();
 
 function listen(): void {
@@ -69,13 +72,23 @@ async function showToday(): Promise<void> {
   if (answer.kind === "ok") {
     bounds = answer.body.custom;
     microUsdPerDucat = answer.body.rate.microUsdPerDucat;
-    rate.textContent = `Today, one ducat costs ${printRate(BigInt(microUsdPerDucat))}`;
+    rate.textContent = `Now, one ducat costs ${printRateShort(BigInt(microUsdPerDucat))}`;
+    pricesAt.textContent = `Prices at ${printRate(BigInt(microUsdPerDucat))} a ducat, the rate of now.`;
     find("#custom-hint", HTMLElement).textContent =
       `From ${wholeDollars(bounds.minCents)} to ${wholeDollars(bounds.maxCents)}, without a bonus`;
     showPacks(list, answer.body.packs);
     showGives();
-  } else rate.textContent = "Today’s rate can’t be read right now. You see the price before you pay.";
+  } else {
+    rate.textContent = "Today’s rate can’t be read right now. You see the price before you pay.";
+    pricesAt.textContent = "";
+  }
   resume();
+}
+
+async function showHistory(): Promise<void> {
+  const answer = await readRate();
+  if (answer.kind === "ok") showRate(answer.body, new Date());
+  else showRateAway();
 }
 
 async function showCitizen(): Promise<void> {
@@ -84,7 +97,7 @@ async function showCitizen(): Promise<void> {
     find("#citizen-hint", HTMLElement).textContent = `Into ${who.account.citizen}’s purse, in whole ducats`;
 }
 
-/** After signing in: the order waits, one click away. */
+/** After signing in: the order goes on with its price, and waits for the payment. */
 function resume(): void {
   if (!new URLSearchParams(location.search).has("resume")) return;
   history.replaceState(null, "", "/#buy");
@@ -95,11 +108,11 @@ function resume(): void {
     amount.value = printDollars(BigInt(inHand.order.amountCents)).slice(1);
     showGives();
   }
-  shop.offer(inHand.order);
+  void shop.place(inHand.order);
 }
 
-function describe(order: Order): string {
-  const where = order.deliverTo === "venice" ? "for your citizen in Venice" : "for your wallet here";
+function describe(order: Order, citizen = "your citizen"): string {
+  const where = order.deliverTo === "venice" ? `for ${citizen} in Venice` : "for your wallet here";
   if ("amountCents" in order) return `ducats for ${printDollars(BigInt(order.amountCents))}, ${where}`;
   const row = list.querySelector(`[data-pack="${CSS.escape(order.pack)}"] h3`);
   return `the ${row?.textContent ?? order.pack} pack, ${where}`;

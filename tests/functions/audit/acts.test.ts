@@ -32,9 +32,11 @@ const actors = {
   "verification.asked": ["visitor"],
 } as const;
 
-/** Shown where they are done: withdraw, dead-letters, refunds, tests/payments, tests/reserve. (`delivery.<decision>` is put together as well.) */
+/** Shown where they are done: withdraw, dead-letters, rate, refunds, tests/payments, tests/reserve. (`delivery.<decision>` is put together as well.) */
 const elsewhere = [
   "delivery.asked",
+  "rate.overridden",
+  "rate.released",
   "recall.asked",
   "refund.asked",
   "reserve.replenished",

@@ -1,13 +1,17 @@
 /** Whether the parts answer, and how much waits for a person; always 200, so that a monitor can read which. */
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
+import { HOUR_MS } from "../../../lib/clock.ts";
 import { call } from "../../support/call.ts";
 import { useLog } from "../../support/log.ts";
+import { setTown, step } from "../../support/rating.ts";
 import { deliver, newCustomer, paidPurchase, useWorld } from "../../support/world.ts";
 
 const world = useWorld({ REDIS_TIMEOUT_MS: "400" });
 const log = useLog();
 
 test("all is well: ok, no warning, one round trip each", async () => {
+  await setTown(world);
+  await step();
   const { status, body } = await call("health");
   expect(status).toBe(200);
   expect(body).toMatchObject({ status: "ok", checks: { postgres: "ok", redis: "ok" }, warnings: [] });
@@ -36,6 +40,30 @@ test("both down: degraded, and still an answer", async () => {
     checks: { postgres: "down", redis: "down" },
     counts: {},
   });
+});
+
+test("a rate that doesn't follow its inputs is said, and why; all else is well", async () => {
+  vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 10 * HOUR_MS });
+  try {
+    const warnings = async () => {
+      const { body } = await call("health");
+      expect(body.status).toBe("ok");
+      return body.warnings;
+    };
+    expect(await warnings()).toEqual([expect.stringContaining("update-rate has not run")]);
+    await step();
+    expect(await warnings()).toEqual([expect.stringContaining("not in Redis")]);
+    vi.setSystemTime(Date.now() + HOUR_MS);
+    await setTown(world, { level: "eleven" });
+    await step();
+    expect(await warnings()).toEqual([expect.stringContaining("no numbers")]);
+    vi.setSystemTime(Date.now() + HOUR_MS);
+    await setTown(world);
+    await step();
+    expect(await warnings()).toEqual([]);
+  } finally {
+    vi.useRealTimers();
+  }
 });
 
 async function counts(): Promise<Record<string, number>> {

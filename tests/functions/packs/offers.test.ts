@@ -1,7 +1,8 @@
-/** What can be bought, at what price, and what the tiers give: the same for everybody, without asking anybody. */
+/** What can be bought, at what price, and what the tiers give: the same for everybody, at the rate of now. */
 import { expect, test } from "vitest";
 import { call } from "../../support/call.ts";
 import { useLog } from "../../support/log.ts";
+import { setRate } from "../../support/rating.ts";
 import { checkout, newCustomer, useWorld } from "../../support/world.ts";
 
 const world = useWorld();
@@ -72,11 +73,34 @@ test("the five packs, the bounds of a custom amount, the rate and the tiers", as
   ]);
 });
 
-test("every service away: the packs are shown, nobody was asked", async () => {
-  for (const part of [world.gateway, world.upstash, world.airtable, world.stripe])
+test("every other service away: the packs are shown, by one question to the database", async () => {
+  for (const part of [world.upstash, world.airtable, world.stripe])
     part.faults.plan({ kind: "status", times: 5 });
   expect((await call("packs")).status).toBe(200);
-  expect(log.last().trips).toEqual({});
+  expect(log.last().trips).toEqual({ postgres: 1 });
+});
+
+test("the database away: no price is guessed, 503", async () => {
+  world.gateway.faults.plan({ kind: "status" });
+  const answer = await call("packs");
+  expect([answer.status, answer.body.code]).toEqual([503, "database_unavailable"]);
+});
+
+test.each([50_000, 123_457, 500_000])("at %d micro-dollars: shown, charged and given alike", async (rate) => {
+  await setRate(world, rate);
+  const { body } = await call("packs");
+  expect(body.rate.microUsdPerDucat).toBe(rate);
+  const customer = await newCustomer();
+  for (const { id, usdCents, baseMillis } of body.packs) {
+    expect(usdCents).toBe(Math.round((baseMillis * rate) / 10_000_000));
+    await checkout(customer, { pack: id, deliverTo: "wallet" });
+    const [purchase] = await world.database.rows(
+      "select amount_cents::int as cents, micro_usd_per_ducat::int as rate from purchases where account_id = $1 and pack = $2",
+      [customer.id, id],
+    );
+    expect(purchase).toEqual({ cents: usdCents, rate });
+  }
+  await setRate(world, 100_000);
 });
 
 test("what is shown is what is charged and given", async () => {

@@ -40,6 +40,9 @@ const requests: Readonly<Record<string, CallOptions>> = {
   "deliveries GET": {},
   "deliveries GET /{id}": { tail: "/dlv_1" },
   "dead-letters GET": {},
+  "quote POST": { json: { pack: "starter" } },
+  "rate POST": { json: { microUsdPerDucat: 100_000, reason: "late" } },
+  "rate DELETE": { method: "DELETE" },
   "refunds POST": {
     json: { purchaseId: "pur_00000000000000000000", reason: "asked for it" },
     headers: { "idempotency-key": "refund" },
