@@ -14,7 +14,8 @@ const sweep = async () => (await call("forget-expired", { method: "POST" })).bod
 async function left(): Promise<string[]> {
   const rows = await world.database.rows<{ name: string }>(
     `select id as name from mailed_tokens union all select id from challenges
-     union all select convert_from(subject, 'UTF8') from sign_in_failures order by 1`,
+     union all select convert_from(subject, 'UTF8') from sign_in_failures
+     union all select object from venice_notices where state = 'sent' order by 1`,
   );
   return rows.map(({ name }) => name);
 }
@@ -22,7 +23,7 @@ async function left(): Promise<string[]> {
 const days = ["29", "31"] as const;
 const name = (prefix: string, day: string) => `${prefix}_${day.padStart(20, "0")}`;
 
-test("links, challenges and counts: over for 31 days they go, for 29 they stay; once, in one round trip", async () => {
+test("links, challenges, counts and notices: over for 31 days they go, for 29 they stay; once, in one round trip", async () => {
   const { id } = await plantPerson(world);
   for (const day of days) {
     await world.database.rows(
@@ -40,11 +41,16 @@ test("links, challenges and counts: over for 31 days they go, for 29 they stay; 
        values (convert_to($1, 'UTF8'), 9, now() - $2::interval, null)`,
       [day.padStart(32, "0"), `${day} days`],
     );
+    await world.database.rows(
+      `insert into venice_notices (kind, object, citizen, data, state, next_at, created_at, ended_at)
+       values ('arrived', $1, 'RialtoBanker', '{}', 'sent', now(), now() - interval '60 days', now() - $2::interval)`,
+      [name("dlv", day), `${day} days`],
+    );
   }
-  expect(await left()).toHaveLength(6);
-  expect(await sweep()).toEqual({ forgotten: 3 });
-  expect(log.last()).toMatchObject({ trips: { postgres: 1 }, forgotten: 3 });
-  expect((await left()).map((each) => /29|31/.exec(each)?.[0])).toEqual(["29", "29", "29"]);
+  expect(await left()).toHaveLength(8);
+  expect(await sweep()).toEqual({ forgotten: 4 });
+  expect(log.last()).toMatchObject({ trips: { postgres: 1 }, forgotten: 4 });
+  expect((await left()).map((each) => /29|31/.exec(each)?.[0])).toEqual(["29", "29", "29", "29"]);
   expect(await sweep()).toEqual({ forgotten: 0 });
 });
 

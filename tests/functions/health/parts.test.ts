@@ -4,7 +4,7 @@ import { HOUR_MS } from "../../../lib/clock.ts";
 import { call } from "../../support/call.ts";
 import { useLog } from "../../support/log.ts";
 import { setTown, step } from "../../support/rating.ts";
-import { deliver, newCustomer, paidPurchase, useWorld } from "../../support/world.ts";
+import { deliver, newCustomer, openPurchase, paidPurchase, useWorld } from "../../support/world.ts";
 
 const world = useWorld({ REDIS_TIMEOUT_MS: "400" });
 const log = useLog();
@@ -104,6 +104,33 @@ test("what waits for somebody is counted", async () => {
     [purchaseId],
   );
   expect(await counts()).toEqual(oneMore(letters, "openAlerts", "parkedEvents", "uncertainDeliveries"));
+});
+
+test("money that is going back, notices nobody could write, and the age of the copy of Venice's citizens", async () => {
+  const { purchaseId } = await openPurchase(await newCustomer());
+  const before = await counts();
+  expect(before["citizensAgeMinutes"]).toBeUndefined();
+  await world.database.rows(
+    `insert into disputes (id, payment, amount_cents, status, reason, created_at)
+     values ('du_1', 'pi_1', 1, 'needs_response', 'fraudulent', now()), ('du_2', 'pi_1', 1, 'won', 'fraudulent', now())`,
+  );
+  await world.database.rows(
+    `insert into refund_requests (id, payment, purchase_id, amount_cents, reason, next_at, idempotency_key, created_at)
+     values ('rfd_00000000000000000000', 'pi_1', $1, 1, 'asked', now(), 'once', now())`,
+    [purchaseId],
+  );
+  await world.database.rows(
+    `insert into venice_notices (kind, object, citizen, data, state, next_at, created_at, ended_at)
+     values ('paid', 'pur_1', 'RialtoBanker', '{}', 'given_up', now(), now(), now())`,
+  );
+  await world.database.rows(
+    `insert into citizens_walk (token, began_at, completed_at) values (1, now(), now() - interval '125 minutes')
+     on conflict (singleton) do update set completed_at = excluded.completed_at`,
+  );
+  expect(await counts()).toEqual({
+    ...oneMore(before, "openDisputes", "askedRefunds", "givenUpNotices"),
+    citizensAgeMinutes: 125,
+  });
 });
 
 test("nothing of anybody stands in it", async () => {
