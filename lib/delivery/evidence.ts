@@ -67,8 +67,9 @@ export function isLapsed({ status, expiresAt }: SeenRow, now: Date): boolean {
   return status === "active" && expiresAt !== null && Date.parse(expiresAt) + transferTakesMs < now.getTime();
 }
 
-/** Written to after us. To the second: Airtable may show no more. */
+/** Written to after us: inert again after our activation, or at another time. To the second: Airtable may show no more. */
 function isTouched({ status, updatedAt }: SeenRow, { inertAt, touchedAt }: Expected): boolean {
+  if (status === "planned" && touchedAt !== null) return true;
   const left = touchedAt ?? (status === "planned" ? inertAt : null);
   return left !== null && secondsOf(updatedAt) !== secondsOf(left);
 }

@@ -127,6 +127,10 @@ const askedColumn = z.object({
 });
 
 const workColumn = z.object({
+  /** Whose turn it is to look at Venice: of many runs at once, one. */
+  isTurn: z.boolean(),
+  /** Purse and rows agreed a moment ago. */
+  isExplained: z.boolean(),
   reserve: z.object({ purseMillis: millisColumn, version: z.int() }).nullable(),
   /** Since when changes of rows have not been read. */
   rowsFrom: timeColumn.nullable(),
@@ -141,9 +145,10 @@ export type Work = z.output<typeof workColumn>;
 export type WatchedDelivery = z.output<typeof watchedColumn>;
 export type AskedDelivery = z.output<typeof askedColumn>;
 
-export async function deliveryWork({ db, clock }: Books): Promise<Work> {
+/** `now`: looks whoever's turn it is. */
+export async function deliveryWork({ db, clock }: Books, now: boolean): Promise<Work> {
   const { work } = await db.one(
-    sql`select delivery_work(${clock()}::timestamptz) as work`,
+    sql`select delivery_work(${clock()}::timestamptz, ${now}::boolean) as work`,
     z.object({ work: workColumn }),
   );
   return work;
@@ -211,6 +216,8 @@ const concludedColumn = z.discriminatedUnion("kind", [
     executed: z.array(z.string()),
     rejected: z.array(z.string()),
     uncertain: z.array(z.string()),
+    /** Records of uncertain ones that the game may have paid and would pay again. */
+    halted: z.array(z.string()),
   }),
 ]);
 

@@ -39,9 +39,10 @@ export async function runOnce(app: Ports, limit: number): Promise<RunReport> {
     stopped: null,
   };
   try {
-    const work = await deliveryWork(app);
+    const work = await deliveryWork(app, false);
     if (!work.waiting && work.deliveries.length === 0) return report;
-    report = withWatch(report, await watch(app, work));
+    if (work.isTurn) report = withWatch(report, await watch(app, work));
+    else if (!work.isExplained) report = { ...report, watching: "waiting" };
     // While the purse has moved without explanation nothing new is added to what has to be explained.
     if (report.watching === "waiting" || report.watching === "no_purse") return report;
     // What was begun by rows ends by rows, whatever is configured now.
@@ -59,7 +60,7 @@ export async function runOnce(app: Ports, limit: number): Promise<RunReport> {
       report = { ...report, sent: report.sent + 1 };
       const before = report.executed;
       for (let looks = 0; looks < looksPerTry && report.executed === before && hasTime(); looks += 1)
-        report = withWatch(report, await watch(app, await deliveryWork(app)));
+        report = withWatch(report, await watch(app, await deliveryWork(app, true)));
       if (report.executed === before) break;
     }
     return report;

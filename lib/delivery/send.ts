@@ -9,6 +9,9 @@ const unread = { transport: "rows", inertAt: null, touchedAt: null } as const;
 
 type Ports = Pick<App, "db" | "venice" | "clock">;
 
+/** A delivery's first claim: no earlier try can have left a row. */
+const firstToken = "1";
+
 /**
  * Claims one batch (as many as one Airtable write takes; with `begin` new ones, too) and brings it to `active`; 0 when nothing was due.
  * Dying between any two steps loses nothing: the next claim looks first and goes on from what it finds.
@@ -45,7 +48,11 @@ export async function sendBatch(app: Ports, begin: boolean): Promise<number> {
 
 /** The row of each claim: the pinned record, else one that an earlier try left, else a new one. */
 async function rowsOf(app: Ports, claims: readonly Claim[]): Promise<ReadonlyMap<string, SeenRow>> {
-  const found = await app.venice.findRows({ stratagemIds: claims.map(({ reference }) => reference) });
+  const triedBefore = claims.filter(({ token, recordId }) => token !== firstToken || recordId !== null);
+  const found =
+    triedBefore.length === 0
+      ? []
+      : await app.venice.findRows({ stratagemIds: triedBefore.map(({ reference }) => reference) });
   const rows = new Map<string, SeenRow>();
   for (const claim of claims) {
     const row = found.find((each) =>

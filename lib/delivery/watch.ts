@@ -60,10 +60,11 @@ export async function watch(app: Ports, work: Work): Promise<WatchOutcome> {
   await reportStrangers(app, changed, deliveries);
   await reportTraps(app, traps, deliveries);
   await disarm(app, traps);
+  if (concluded.kind === "concluded") await halt(app, concluded.halted);
   return concluded;
 }
 
-const nothing: Conclusion = { kind: "concluded", executed: [], rejected: [], uncertain: [] };
+const nothing: Conclusion = { kind: "concluded", executed: [], rejected: [], uncertain: [], halted: [] };
 
 async function processorPurse(app: Ports): Promise<Millis | undefined> {
   return (await app.venice.purses([PROCESSOR])).get(PROCESSOR);
@@ -164,6 +165,13 @@ async function disarm(app: Ports, traps: readonly SeenRow[]): Promise<void> {
     some.some(({ recordId, updatedAt }) => row.recordId === recordId && row.updatedAt === updatedAt),
   );
   await app.venice.voidRows(same);
+}
+
+/** Cancels rows of deliveries that a person decides now, before anybody pays them: half paid ones, and expired ones. */
+async function halt(app: Ports, recordIds: readonly string[]): Promise<void> {
+  if (recordIds.length === 0) return;
+  const rows = await app.venice.findRows({ recordIds });
+  await app.venice.voidRows(rows.filter(({ status }) => status === "active"));
 }
 
 /** A delivery that had ended, and somebody made its row payable again. */

@@ -93,6 +93,7 @@ describe("killed while watching", () => {
     const measured = await pendingDelivery(world);
     await fiveDrains(clock);
     await world.airtable.runGame();
+    advance(clock, minutes(1));
     const steps = await dieAt(never);
     expect((await deliveryRow(world, measured.deliveryId))?.["status"]).toBe("executed");
     for (let step = 1; step <= steps; step += 1) {
@@ -100,6 +101,7 @@ describe("killed while watching", () => {
         const { customer, deliveryId } = await pendingDelivery(world);
         await fiveDrains(clock);
         await world.airtable.runGame();
+        advance(clock, minutes(1));
         await dieAt({ step, side });
         await settleDown(1);
         expect((await deliveryRow(world, deliveryId))?.["status"], `${side} step ${step}`).toBe("executed");

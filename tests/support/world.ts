@@ -1,7 +1,7 @@
 /** The whole outside of the functions, real parts and strict stand-ins, for one test file. */
 import StripeSdk from "stripe";
 import { afterAll, beforeAll, beforeEach } from "vitest";
-import { startAirtable, type Airtable } from "../../dev/airtable/start.ts";
+import { startAirtable, type Airtable, type AirtableOptions } from "../../dev/airtable/start.ts";
 import { startMailbox, type Mailbox } from "../../dev/mailbox/start.ts";
 import { startGateway, type Gateway } from "../../dev/postgres/gateway.ts";
 import { startStripe, type StripeStandIn } from "../../dev/stripe/start.ts";
@@ -42,13 +42,16 @@ export type World = {
 };
 
 /** Boots the world before the file's tests, clears faults, limits and request logs before each. */
-export function useWorld(variables: Readonly<Record<string, string>> = {}): World {
+export function useWorld(
+  variables: Readonly<Record<string, string>> = {},
+  airtable: AirtableOptions = { requestsPerSecond: 100_000 },
+): World {
   const world: { -readonly [Part in keyof World]?: World[Part] } = {};
   beforeAll(async () => {
     world.database = await createDatabase();
     world.gateway = await startGateway();
     world.upstash = await startUpstash();
-    world.airtable = await startAirtable({ requestsPerSecond: 100_000 });
+    world.airtable = await startAirtable(airtable);
     world.venice = await startVenice({ airtable: world.airtable });
     world.mailbox = await startMailbox({ apiKey: "re_test", requestsPerSecond: 1_000 });
     world.stripe = await startStripe({ apiKey: stripeKey, retryDelaysMs: [] });

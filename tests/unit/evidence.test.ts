@@ -182,10 +182,12 @@ const touchedAt = "2026-11-20T12:00:00.000Z";
 const since = (seen: SeenRow) => readEvidence(seen, { ...expected, touchedAt });
 
 test("active and written to after our activation: tampered with, whatever it says; to the second", () => {
-  for (const status of ["active", "planned"]) {
-    expect(since(row({ status, updatedAt: "2026-11-20T12:00:00.999Z" }))).toBe("waiting");
-    expect(since(row({ status, updatedAt: "2026-11-20T12:00:01.000Z" }))).toBe("tampered");
-  }
+  expect(since(row({ updatedAt: "2026-11-20T12:00:00.999Z" }))).toBe("waiting");
+  expect(since(row({ updatedAt: "2026-11-20T12:00:01.000Z" }))).toBe("tampered");
+});
+
+test("inert again after our activation: tampered with, in its very second, too", () => {
+  expect(since(row({ status: "planned", updatedAt: "2026-11-20T12:00:00.999Z" }))).toBe("tampered");
 });
 
 test("inert, and written to since it was pinned: tampered with; active by then, it is our activation", () => {
