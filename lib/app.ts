@@ -7,6 +7,7 @@ import { logToStdout, type Log } from "./log.ts";
 import type { Mail } from "./mail/port.ts";
 import type { Game } from "./game/port.ts";
 import type { Consciousness, Limiter } from "./redis/port.ts";
+import type { StripeHistory } from "./stripe/history.ts";
 import type { Stripe } from "./stripe/port.ts";
 import type { Town } from "./town/port.ts";
 import { createTrips, type Trips } from "./trips.ts";
@@ -26,6 +27,7 @@ export type Core = {
 export type Ports = {
   readonly db: Database;
   readonly stripe: Stripe;
+  readonly stripeHistory: StripeHistory;
   readonly venice: Venice;
   /** Undefined where the operator has not named the game's API. */
   readonly game: Game | undefined;

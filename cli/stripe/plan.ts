@@ -1,17 +1,11 @@
 /** What must change in Stripe so that it sells our packs and tells our webhook: the difference, and nothing done yet. */
 import { packs, productId } from "../../lib/catalog/packs.ts";
 import { printDucats, millis, type MicroUsdPerDucat } from "../../lib/money.ts";
+import { factTypes } from "../../lib/purchase/payment-fact.ts";
 import { packPrice } from "../../lib/purchase/quote.ts";
 
 /** The events that `stripe-webhook` acts on. */
-export const WEBHOOK_EVENTS = [
-  "checkout.session.completed",
-  "checkout.session.async_payment_succeeded",
-  "checkout.session.async_payment_failed",
-  "checkout.session.expired",
-  "payment_intent.succeeded",
-  "payment_intent.payment_failed",
-] as const;
+export const WEBHOOK_EVENTS = factTypes;
 
 export type WantedProduct = { readonly id: string; readonly name: string; readonly description: string };
 export type WantedPrice = {

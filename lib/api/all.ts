@@ -20,6 +20,7 @@ import {
   healthApi,
   notifyCitizensApi,
   openapiApi,
+  reconcileStripeApi,
   refreshCitizensApi,
   replenishmentCheckApi,
   sendLettersApi,
@@ -27,6 +28,7 @@ import {
 } from "./operations.ts";
 import { refundsApi } from "./refunds.ts";
 import { packsApi } from "./packs.ts";
+import { purchasesApi } from "./purchases.ts";
 import { passkeysApi } from "./passkeys.ts";
 import { quoteApi } from "./quote.ts";
 import { rateApi } from "./rate.ts";
@@ -57,6 +59,7 @@ export const declarations: readonly Declaration[] = [
   createCheckoutApi,
   stripeWebhookApi,
   creditStatusApi,
+  purchasesApi,
   withdrawApi,
   deliveriesApi,
   apiKeysApi,
@@ -75,4 +78,5 @@ export const declarations: readonly Declaration[] = [
   refreshCitizensApi,
   notifyCitizensApi,
   updateRateApi,
+  reconcileStripeApi,
 ];

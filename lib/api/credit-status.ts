@@ -10,6 +10,23 @@ const purchaseStatus = z.enum(["open", "processing", "paid", "expired", "failed"
     "paid; review: money came that doesn't match the order, a person looks at it.",
 });
 
+export const purchaseWire = z.strictObject({
+  id: z.string(),
+  status: purchaseStatus,
+  pack: z.string().nullable(),
+  usdCents: centsWire,
+  baseMillis: millisWire,
+  bonusMillis: millisWire,
+  totalMillis: millisWire,
+  repaidMillis: millisWire,
+  deliverTo: z.enum(["venice", "wallet"]),
+  citizen: z.string(),
+  lastDecline: z.string().nullable(),
+  openedAt: timeWire,
+  paidAt: timeWire.nullable(),
+  paymentUrl: z.string().nullable(),
+});
+
 export const creditStatusApi = declare({
   name: "credit-status",
   summary: "Your ducats",
@@ -28,24 +45,7 @@ export const creditStatusApi = declare({
           purseMillis: millisWire
             .nullable()
             .meta({ description: "At most a minute old; null when it can't be read." }),
-          purchases: z.array(
-            z.strictObject({
-              id: z.string(),
-              status: purchaseStatus,
-              pack: z.string().nullable(),
-              usdCents: centsWire,
-              baseMillis: millisWire,
-              bonusMillis: millisWire,
-              totalMillis: millisWire,
-              repaidMillis: millisWire,
-              deliverTo: z.enum(["venice", "wallet"]),
-              citizen: z.string(),
-              lastDecline: z.string().nullable(),
-              openedAt: timeWire,
-              paidAt: timeWire.nullable(),
-              paymentUrl: z.string().nullable(),
-            }),
-          ),
+          purchases: z.array(purchaseWire),
           deliveries: z.array(deliveryWire),
         }),
       },

@@ -159,6 +159,30 @@ export const updateRateApi = declare({
   },
 });
 
+export const reconcileStripeApi = declare({
+  name: "reconcile-stripe",
+  summary: "What the webhook did not bring, fees and payouts, every ten minutes",
+  scheduled: true,
+  routes: {
+    POST: {
+      ...ran,
+      summary:
+        "Fetches lost events, looks at unpaid orders, keeps Stripe's balance, sends refunds that are due",
+      answers: {
+        200: z.strictObject({
+          events: z.int(),
+          failedEvents: z.int(),
+          sessions: z.int(),
+          transactions: z.int(),
+          postings: z.int(),
+          refunds: z.int(),
+          stopped: z.string().nullable(),
+        }),
+      },
+    },
+  },
+});
+
 export const forgetExpiredApi = declare({
   name: "forget-expired",
   summary: "What is over goes, each day",

@@ -3,11 +3,12 @@ import * as z from "zod";
 import { callerColumns, type Caller } from "../account/caller.ts";
 import type { App } from "../app.ts";
 import { MINUTE_MS } from "../clock.ts";
-import { centsColumn, millisColumn, timeColumn } from "../db/columns.ts";
+import { millisColumn, timeColumn } from "../db/columns.ts";
 import { sql } from "../db/port.ts";
 import { Unavailable } from "../errors.ts";
 import { deliveryColumn, shownDelivery } from "../delivery/show.ts";
 import type { Millis } from "../money.ts";
+import { purchaseColumn } from "../purchase/column.ts";
 
 /** A shown purse is at most this old. */
 const purseFreshMs = MINUTE_MS;
@@ -20,24 +21,7 @@ const statusColumn = z.object({
   heldMillis: millisColumn,
   debtMillis: millisColumn,
   purse: z.object({ millis: millisColumn, readAt: timeColumn }).nullable(),
-  purchases: z.array(
-    z.object({
-      id: z.string(),
-      status: z.enum(["open", "processing", "paid", "expired", "failed", "review"]),
-      pack: z.string().nullable(),
-      usdCents: centsColumn,
-      baseMillis: millisColumn,
-      bonusMillis: millisColumn,
-      totalMillis: millisColumn,
-      repaidMillis: millisColumn,
-      deliverTo: z.enum(["venice", "wallet"]),
-      citizen: z.string(),
-      lastDecline: z.string().nullable(),
-      openedAt: timeColumn,
-      paidAt: timeColumn.nullable(),
-      paymentUrl: z.string().nullable(),
-    }),
-  ),
+  purchases: z.array(purchaseColumn),
   deliveries: z.array(deliveryColumn),
 });
 

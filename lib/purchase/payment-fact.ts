@@ -64,6 +64,26 @@ const paymentIntent = z.object({
 /** A refund, a charge or a dispute. */
 const ofPayment = z.object({ object: z.enum(["refund", "charge", "dispute"]), payment_intent: reference });
 
+/** The events that become facts: what the webhook asks Stripe for, and what is looked up in Stripe's list. At most 20. */
+export const factTypes = [
+  "checkout.session.completed",
+  "checkout.session.async_payment_succeeded",
+  "checkout.session.async_payment_failed",
+  "checkout.session.expired",
+  "payment_intent.succeeded",
+  "payment_intent.payment_failed",
+  "refund.created",
+  "refund.updated",
+  "refund.failed",
+  "charge.refunded",
+  "charge.refund.updated",
+  "charge.dispute.created",
+  "charge.dispute.updated",
+  "charge.dispute.funds_withdrawn",
+  "charge.dispute.funds_reinstated",
+  "charge.dispute.closed",
+] as const;
+
 const rereadTypes = /^(refund\.|charge\.refunded$|charge\.refund\.|charge\.dispute\.)/;
 
 /** @throws when an event of our version and type doesn't have the shape it must have. */

@@ -24,13 +24,17 @@ export type SettleOutcome =
   /** Stored with its reason, not applied: Stripe must send it again. */
   | { readonly kind: "failed"; readonly reason: string };
 
-/** Safe for the same event any number of times, at once, and under another id. @throws Unavailable: nothing is stored. */
+/**
+ * Safe for the same event any number of times, at once, and under another id. @throws Unavailable: nothing is stored.
+ * @param by `us` when we fetched it: what Stripe does not deliver is told to the operator.
+ */
 export async function settleEvent(
   app: Pick<App, "db" | "stripe" | "clock">,
   event: VerifiedEvent,
+  by: "webhook" | "us" = "webhook",
 ): Promise<SettleOutcome> {
   const { id, type, apiVersion, livemode, created, payload } = event;
-  const stored = JSON.stringify({ id, type, apiVersion, livemode, created, payload }, storable);
+  const stored = JSON.stringify({ id, type, apiVersion, livemode, created, payload, by }, storable);
   let fact = "{}";
   try {
     const read = paymentFact(event, await app.stripe.apiVersion());

@@ -1,9 +1,11 @@
-/** The Stripe port over Stripe's SDK. */
+/** The Stripe ports over Stripe's SDK. */
 import type StripeSdk from "stripe";
 import type { Core } from "../app.ts";
 import { Unavailable } from "../errors.ts";
 import { stripeClient } from "./client.ts";
+import type { StripeHistory } from "./history.ts";
 import { createRefund, readPayment } from "./payments.ts";
+import { balancePage, eventsPage, readCurrent, readEvent } from "./read-history.ts";
 import type { CreateOutcome, ExpireOutcome, SessionRequest, Stripe } from "./port.ts";
 
 /** Stripe's default, and ours by intention. */
@@ -60,6 +62,20 @@ export function stripe({ env, trips }: Core): Stripe {
       const { default: Sdk } = await import("stripe");
       return Sdk.API_VERSION;
     },
+  };
+}
+
+export function stripeHistory({ env, trips }: Core): StripeHistory {
+  const ask = async <T>(call: (sdk: StripeSdk) => Promise<T>): Promise<T> => {
+    const sdk = await stripeClient(env);
+    trips.count("stripe");
+    return await guarded(() => call(sdk));
+  };
+  return {
+    events: (types, span, after) => ask((sdk) => eventsPage(sdk, types, span, after)),
+    event: (id) => ask((sdk) => readEvent(sdk, id)),
+    current: (object) => ask((sdk) => readCurrent(sdk, object)),
+    balance: (span, after) => ask((sdk) => balancePage(sdk, span, after)),
   };
 }
 

@@ -6,6 +6,7 @@ import {
   keysShape,
   newKeyShape,
   packsShape,
+  purchaseShape,
   quoteShape,
   rateShape,
 } from "./wire.ts";
@@ -17,6 +18,8 @@ export type Order =
 export const readPacks = () => call("packs", packsShape);
 export const readRate = () => call("rate", rateShape);
 export const readCredit = () => call("credit-status", creditShape);
+/** With all that happened to it. */
+export const readPurchase = (id: string) => call(`purchases/${encodeURIComponent(id)}`, purchaseShape);
 export const readKeys = () => call("api-keys", keysShape);
 
 /** What the order costs and gives now, promised for a quarter of an hour. */

@@ -27,7 +27,8 @@ export type Step = {
 };
 
 export type View = {
-  readonly state: State;
+  /** A delivery's, unless all of the money goes back. */
+  readonly state: State | "refunded" | "disputed";
   readonly headline: string;
   readonly detail: string;
   readonly steps: readonly Step[];

@@ -195,3 +195,25 @@ const entry = record({
 });
 export type Entry = Guarded<typeof entry>;
 export const auditShape = record({ entries: list(entry) });
+
+const taken = record({ frozenMillis: integer, burnedMillis: integer, atRiskMillis: integer });
+/** A purchase with what was taken back of its ducats. */
+export type TakenPurchase = Purchase & Guarded<typeof taken>;
+const takenPurchase: Guard<TakenPurchase> = (value): value is TakenPurchase =>
+  purchase(value) && taken(value);
+
+/** A step of a kind that is new to these pages is left out by them. */
+const happening = record({
+  kind: text,
+  at: text,
+  id: optional(text),
+  usdCents: optional(integer),
+  status: optional(text),
+});
+export type Happening = Guarded<typeof happening>;
+
+export const purchaseShape = record({
+  purchase: takenPurchase,
+  delivery: nullable(delivery),
+  timeline: list(happening),
+});

@@ -15,6 +15,7 @@ const capabilities = [
   "operations",
   "purchase",
   "rate",
+  "reconcile",
   "reserve",
   "usage",
 ];

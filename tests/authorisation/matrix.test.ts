@@ -71,6 +71,8 @@ const table = readTable(`
   withdraw POST               401  202  -     202  202   202   401   202 202   401
   deliveries GET              401  200  -     200  200   200   401   200 403   401
   deliveries GET /{id}        401  200  404   404  404   404   401   200 403   401
+  purchases GET               401  200  -     200  200   200   401   200 403   401
+  purchases GET /{id}         401  200  404   200  200   404   401   200 403   401
 
   accounts GET                401  404  404   200  200   404   401   401 401   401
   accounts POST /{id}         401  404  404   404  204   404   401   401 401   401
@@ -91,6 +93,7 @@ const table = readTable(`
   refresh-citizens POST       200  200  -     200  200   200   200   200 200   200
   notify-citizens POST        200  200  -     200  200   200   200   200 200   200
   update-rate POST            200  200  -     200  200   200   200   200 200   200
+  reconcile-stripe POST       200  200  -     200  200   200   200   200 200   200
 `);
 
 /** Statuses by route; the first line is the callers'. */
@@ -147,6 +150,7 @@ const requests: Readonly<Record<string, (asked: Asked) => CallOptions>> = {
   }),
   "usage POST": () => ({ json: { events: [{ id: randomText(12), meter: "api_call", units: 1 }] } }),
   "withdraw POST": () => ({ json: { ducats: 1 }, headers: { "idempotency-key": randomText(12) } }),
+  "purchases GET /{id}": ({ target }) => ({ tail: `/${target.purchaseId}` }),
   "deliveries GET /{id}": ({ target }) => ({ tail: `/${target.deliveryId}` }),
   "dead-letters POST /{id}": ({ target }) => ({
     tail: `/${target.deliveryId}`,
@@ -200,8 +204,7 @@ const nobody: Person = {
 };
 
 function targetOf({ key, idle, ...person }: Person): Target {
-  const { id, email, passkeyId, letterId, deliveryId, purchaseId } = person;
-  return { ...{ id, email, passkeyId, letterId, deliveryId, purchaseId }, keyId: key.id, sessionId: idle.id };
+  return { ...person, keyId: key.id, sessionId: idle.id };
 }
 
 type Cast = { readonly as: Readonly<Record<Caller, Credentials>>; readonly victim: Person };

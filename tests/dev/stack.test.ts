@@ -184,6 +184,7 @@ describe("schedules", () => {
       { functionName: "refresh-citizens", cron: "*/5 * * * *" },
       { functionName: "notify-citizens", cron: "* * * * *" },
       { functionName: "update-rate", cron: "0 * * * *" },
+      { functionName: "reconcile-stripe", cron: "*/10 * * * *" },
     ]);
     const failing = {
       name: "failing",

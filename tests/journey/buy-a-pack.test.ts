@@ -71,6 +71,8 @@ test("sign up, pick a pack, pay after a declined card, see the ducats arrive, se
     await page.waitForURL(`${site.url}/purchase/**`);
     await state(page, "on_its_way");
     await site.fire("deliver-ducats");
+    // The webhook's own run may still have it in hand: the game must not come before it.
+    await page.getByText("With Venice").waitFor();
     expect(purse("RialtoBanker")).toBe(before);
     await site.stack.airtable?.runGame();
     await site.fire("deliver-ducats");

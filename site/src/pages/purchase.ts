@@ -1,15 +1,16 @@
 /** Follows one purchase until nothing changes any more. */
-import { readCredit } from "../api.ts";
+import { readPurchase } from "../api.ts";
 import { timeElement } from "../dates.ts";
 import { find, make } from "../dom.ts";
+import { takenFacts, withMoneyBack } from "../money-back.ts";
 import { printDollars, printDucats } from "../money.ts";
 import { forget, remembered } from "../order.ts";
 import { poll, type Round } from "../poll.ts";
 import { refusalWords } from "../refusal.ts";
 import { goSignIn } from "../return-path.ts";
 import { showSession } from "../session.ts";
-import { deliveryOf, viewOf, type Step, type View } from "../timeline.ts";
-import type { Purchase } from "../wire.ts";
+import { viewOf, type Step, type View } from "../timeline.ts";
+import type { Purchase, TakenPurchase } from "../wire.ts";
 
 const asked = new URLSearchParams(location.search);
 const id = asked.get("id") ?? "";
@@ -30,21 +31,21 @@ void showSession();
 poll(look);
 
 async function look(): Promise<Round> {
-  const answer = await readCredit();
+  const answer = await readPurchase(id);
   page.removeAttribute("aria-busy");
   if (answer.kind !== "ok") {
     if (answer.kind === "refused" && answer.status === 401) {
       goSignIn(`${location.pathname}${location.search}`);
       return { kind: "done" };
     }
+    if (answer.kind === "refused" && answer.status === 404) return notFound();
     trouble.textContent = `${refusalWords(answer, new Date())} What you see here may be old; we keep asking.`;
     const seconds = answer.kind === "refused" ? answer.retryAfterSeconds : undefined;
     return seconds === undefined ? { kind: "again" } : { kind: "after", seconds };
   }
   trouble.textContent = "";
-  const purchase = answer.body.purchases.find((each) => each.id === id);
-  if (!purchase) return notFound();
-  const view = viewOf(purchase, deliveryOf(answer.body, id));
+  const { purchase, delivery, timeline } = answer.body;
+  const view = withMoneyBack(viewOf(purchase, delivery ?? undefined), purchase, timeline);
   const changed = JSON.stringify([purchase, view]);
   if (changed === shown) return { kind: "again" };
   shown = changed;
@@ -54,13 +55,9 @@ async function look(): Promise<Round> {
   return { kind: view.settled ? "done" : "anew" };
 }
 
-/** A purchase older than the last ones, another account's, or one that isn't written yet. */
+/** Another account's, or one that isn't written yet. */
 function notFound(): Round {
-  say(
-    "unknown",
-    "We don’t find this purchase",
-    "It is not among the latest purchases of the account that you are signed in to.",
-  );
+  say("unknown", "We don’t find this purchase", "It is none of the account that you are signed in to.");
   return { kind: "again" };
 }
 
@@ -71,7 +68,7 @@ function say(state: string, words: string, more: string): void {
   document.title = `${words} · CASCADE`;
 }
 
-function show(purchase: Purchase, view: View): void {
+function show(purchase: TakenPurchase, view: View): void {
   const left = leftUnpaid && view.state === "awaiting_payment";
   say(
     view.state,
@@ -80,7 +77,8 @@ function show(purchase: Purchase, view: View): void {
   );
   showDecline(purchase, view);
   showActions(view);
-  way.replaceChildren(...view.steps.map(stepElement));
+  const current = view.steps.findLast(({ mark }) => mark === "now");
+  way.replaceChildren(...view.steps.map((step) => stepElement(step, step === current)));
   way.hidden = false;
   facts.replaceChildren(...factElements(purchase));
   facts.hidden = false;
@@ -106,25 +104,26 @@ function showActions({ state, payUrl }: View): void {
 
 const spokenMarks = { done: "done", now: "now", ahead: "not yet", stopped: "stopped" } as const;
 
-function stepElement({ title, mark, at, note }: Step): HTMLLIElement {
+function stepElement({ title, mark, at, note }: Step, isCurrent: boolean): HTMLLIElement {
   const item = make(
     "li",
     { "data-mark": mark },
     make("strong", {}, title),
     make("span", { class: "unseen" }, spokenMarks[mark]),
   );
-  if (mark === "now") item.setAttribute("aria-current", "step");
+  if (isCurrent) item.setAttribute("aria-current", "step");
   if (at !== null) item.append(make("span", { class: "soft small" }, timeElement(at)));
   if (note) item.append(make("span", { class: "soft small" }, note));
   return item;
 }
 
-function factElements(purchase: Purchase): readonly HTMLElement[] {
+function factElements(purchase: TakenPurchase): readonly HTMLElement[] {
   const bonus =
     purchase.bonusMillis > 0 ? `, ${printDucats(BigInt(purchase.bonusMillis))} of them a bonus` : "";
   const rows: (readonly [string, string])[] = [
     ["Ducats", `${printDucats(BigInt(purchase.totalMillis))}${bonus}`],
     ["Price", printDollars(BigInt(purchase.usdCents))],
+    ...takenFacts(purchase),
     ["For", purchase.deliverTo === "venice" ? `${purchase.citizen} in Venice` : "your wallet here"],
     ["Number", purchase.id],
   ];

@@ -40,6 +40,8 @@ const requests: Readonly<Record<string, CallOptions>> = {
   "deliveries GET": {},
   "deliveries GET /{id}": { tail: "/dlv_1" },
   "dead-letters GET": {},
+  "purchases GET": {},
+  "purchases GET /{id}": { tail: "/pur_00000000000000000000" },
   "quote POST": { json: { pack: "starter" } },
   "rate POST": { json: { microUsdPerDucat: 100_000, reason: "late" } },
   "rate DELETE": { method: "DELETE" },

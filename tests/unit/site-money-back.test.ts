@@ -1,0 +1,120 @@
+/** A purchase's page says what went back of it, and no more than that. */
+import { describe, expect, test } from "vitest";
+import { takenFacts, withMoneyBack } from "../../site/src/money-back.ts";
+import { viewOf } from "../../site/src/timeline.ts";
+import type { Happening, TakenPurchase } from "../../site/src/wire.ts";
+
+const purchase = (more: Partial<TakenPurchase> = {}): TakenPurchase => ({
+  id: "pur_1",
+  status: "paid",
+  pack: "starter",
+  usdCents: 1_000,
+  bonusMillis: 0,
+  totalMillis: 100_000,
+  repaidMillis: 0,
+  deliverTo: "wallet",
+  citizen: "AureliaM",
+  lastDecline: null,
+  openedAt: "2026-11-20T10:00:00Z",
+  paidAt: "2026-11-20T10:02:00Z",
+  paymentUrl: null,
+  frozenMillis: 0,
+  burnedMillis: 0,
+  atRiskMillis: 0,
+  ...more,
+});
+
+const refund = (usdCents: number, status = "succeeded"): Happening => ({
+  ...{ kind: "refund", at: "2026-11-21T10:00:00Z", id: "re_1", usdCents, status },
+});
+const dispute = (status: string): Happening => ({
+  ...{ kind: "dispute", at: "2026-11-21T10:00:00Z", id: "du_1", usdCents: 1_000, status },
+});
+
+const shown = (bought: TakenPurchase, ...timeline: Happening[]) =>
+  withMoneyBack(viewOf(bought, undefined), bought, timeline);
+
+test("without refunds and disputes the view is what it was", () => {
+  const before = viewOf(purchase(), undefined);
+  const others = [
+    { kind: "paid", at: "2026-11-20T10:02:00Z", id: undefined, usdCents: 1_000, status: undefined },
+  ];
+  expect(withMoneyBack(before, purchase(), others)).toEqual(before);
+});
+
+describe("refunds", () => {
+  test("of everything: Refunded, once all of it has gone", () => {
+    const view = shown(purchase({ burnedMillis: 100_000 }), refund(400), refund(600));
+    expect(view).toMatchObject({ state: "refunded", headline: "Refunded", settled: true });
+    expect(view.detail).toContain("$10.00 went back");
+    expect(view.detail).toContain("100 ducats were taken back");
+    expect(view.steps.slice(-2).map(({ title }) => title)).toEqual(["Refund of $4.00", "Refund of $6.00"]);
+  });
+
+  test("on its way: not said to have gone, and the page goes on looking", () => {
+    const view = shown(purchase({ burnedMillis: 100_000 }), refund(1_000, "pending"));
+    expect(view).toMatchObject({ headline: "Being refunded", settled: false });
+    expect(view.steps.at(-1)?.mark).toBe("now");
+  });
+
+  test("of a part: the headline stays, the detail says how much", () => {
+    const view = shown(purchase({ burnedMillis: 50_000 }), refund(500));
+    expect(view).toMatchObject({ state: "in_wallet", headline: "In your wallet" });
+    expect(view.detail).toContain("$5.00");
+    expect(view.detail).toContain("50 ducats");
+  });
+
+  test("what has not happened yet stays last", () => {
+    const bought = purchase({ deliverTo: "venice", burnedMillis: 50_000 });
+    const view = withMoneyBack(viewOf(bought, undefined), bought, [refund(500)]);
+    expect(view.steps.map(({ title }) => title)).toEqual([
+      ...["Ordered", "Paid", "On its way to Venice", "Refund of $5.00", "Arrived"],
+    ]);
+  });
+
+  test.each(["failed", "canceled"])("that %s sends nothing back", (status) => {
+    const view = shown(purchase(), refund(1_000, status));
+    expect(view).toMatchObject({ state: "in_wallet" });
+    expect(view.detail).not.toContain("$");
+    expect(view.steps.at(-1)?.mark).toBe("stopped");
+  });
+});
+
+describe("disputes", () => {
+  test.each(["needs_response", "under_review"])("%s: held, and open", (status) => {
+    const view = shown(purchase({ frozenMillis: 100_000 }), dispute(status));
+    expect(view).toMatchObject({ state: "disputed", headline: "Disputed", settled: false });
+    expect(view.detail).toContain("100 ducats of it are set aside");
+  });
+
+  test.each(["won", "warning_closed", "prevented", "warning_needs_response"])(
+    "%s takes nothing",
+    (status) => {
+      expect(shown(purchase(), dispute(status))).toMatchObject({ state: "in_wallet" });
+    },
+  );
+
+  test("lost: the money went back", () => {
+    expect(shown(purchase({ burnedMillis: 100_000 }), dispute("lost"))).toMatchObject({ state: "refunded" });
+  });
+});
+
+test("a status or a kind that is new shows nothing wrong", () => {
+  const view = shown(purchase(), refund(1_000, "reconsidered"), { ...refund(1_000), kind: "transferred" });
+  expect(view.steps).toEqual(viewOf(purchase(), undefined).steps);
+});
+
+test("an order that was never settled keeps its words, whatever was sent back", () => {
+  expect(shown(purchase({ status: "review", paidAt: null }), refund(1_000))).toMatchObject({
+    state: "review",
+  });
+});
+
+test("the facts name what was taken, and only that", () => {
+  expect(takenFacts(purchase())).toEqual([]);
+  expect(takenFacts(purchase({ burnedMillis: 50_000, frozenMillis: 25_500, atRiskMillis: 1_000 }))).toEqual([
+    ["Taken back", "50 ducats"],
+    ["Set aside", "25.5 ducats"],
+    ["Still to be set aside", "1 ducats"],
+  ]);
+});
