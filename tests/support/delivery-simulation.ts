@@ -122,6 +122,7 @@ export function proveSimulation(transport: Transport, drains: Drains): void {
     let hasMoved = false;
     const deliveries: Delivery[] = [];
     const rowsPaid = new Map<string, Delivery>();
+    const forged = new Set<string>();
     const doubled = new Map<string, number>();
     const outside = { ducats: 0 };
     const undo: (() => void)[] = [];
@@ -160,6 +161,7 @@ export function proveSimulation(transport: Transport, drains: Drains): void {
       note(`${fault.name}, ${hit.deliveryId}`);
       await fault.strike(place);
       if (fault.name === "run by id") notePaid();
+      else noteForged();
     }
 
     /** A worker and what becomes of it at a step of its own. */
@@ -236,10 +238,17 @@ export function proveSimulation(transport: Transport, drains: Drains): void {
       }
     }
 
+    /** Rows that say they were paid, though the game did not run. */
+    function noteForged(): void {
+      for (const delivery of deliveries)
+        for (const { id, fields } of rowsOf(world, delivery.deliveryId))
+          if (saysPaid(fields) && !rowsPaid.has(id)) forged.add(id);
+    }
+
     function notePaid(): void {
       for (const delivery of deliveries)
         for (const { id, fields } of rowsOf(world, delivery.deliveryId))
-          if (String(fields["Notes"]).includes("Successfully transferred")) rowsPaid.set(id, delivery);
+          if (saysPaid(fields) && !forged.has(id)) rowsPaid.set(id, delivery);
     }
 
     async function runGame(): Promise<void> {
@@ -361,6 +370,10 @@ export function proveSimulation(transport: Transport, drains: Drains): void {
       return rejected.length;
     }
   }
+}
+
+function saysPaid(fields: Readonly<Record<string, unknown>>): boolean {
+  return String(fields["Notes"]).includes("Successfully transferred");
 }
 
 function processorSeconds(): number {
