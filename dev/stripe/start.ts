@@ -1,11 +1,15 @@
 /** Starts a stand-in for Stripe on a loopback port: the real SDK runs against it unchanged. */
 import { Hono } from "hono";
 import { createFaults, type Faults } from "../wire/faults.ts";
+import type { BillingSettings } from "./billing/state.ts";
 import { serve } from "../wire/serve.ts";
 import { createExpander, mountApi } from "./api.ts";
 import { createClock, type Clock } from "./clock.ts";
 import { mountControl } from "./control/routes.ts";
 import { mountCheckout } from "./hosted/checkout.ts";
+import { mountInvoices } from "./hosted/invoice.ts";
+import { mountPortal } from "./hosted/portal.ts";
+import { createLater } from "./later.ts";
 import { refuseRealKeys } from "./protocol/auth.ts";
 import { createIdempotency } from "./protocol/idempotency.ts";
 import { refusalOfStatus } from "./protocol/planned.ts";
@@ -31,6 +35,10 @@ export type StripeOptions = {
   readonly random?: () => number;
   /** One retry each for a webhook that failed; 1 s, 5 s and 30 s by default. */
   readonly retryDelaysMs?: readonly number[];
+  /** So long a test clock is advancing: whoever does not wait for it is told so. A moment by default. */
+  readonly advancingMs?: number;
+  /** How subscriptions are billed, where it is not as usual. */
+  readonly billing?: Partial<BillingSettings>;
 };
 
 export type StripeStandIn = Actions & {
@@ -48,12 +56,13 @@ export type StripeStandIn = Actions & {
   readonly gate: Gate;
   /** What is stored, for a test's assertions. */
   readonly world: World;
-  /** Resolves when every webhook has arrived, was given up, lost or is held. */
+  /** Resolves when no test clock is advancing and every webhook has arrived, was given up, lost or is held. */
   flush(): Promise<void>;
   close(): Promise<void>;
 };
 
 const RETRY_DELAYS_MS = [1_000, 5_000, 30_000];
+const ADVANCING_MS = 5;
 
 /** @throws Error for a live key or NODE_ENV=production. */
 export async function startStripe(options: StripeOptions): Promise<StripeStandIn> {
@@ -62,7 +71,10 @@ export async function startStripe(options: StripeOptions): Promise<StripeStandIn
   let url = "";
   const clock = createClock(options.now ?? (() => new Date()));
   const webhooks = createWebhooks(() => world, options.retryDelaysMs ?? RETRY_DELAYS_MS);
+  const waiting = createLater(options.advancingMs ?? ADVANCING_MS);
   const world: World = createWorld({
+    later: waiting.later,
+    billing: options.billing ?? {},
     sdk,
     now: () => clock.now(),
     random: options.random ?? Math.random,
@@ -83,11 +95,13 @@ export async function startStripe(options: StripeOptions): Promise<StripeStandIn
     },
   };
   const faults = createFaults((_, status) => refuse(protocol, refusalOfStatus(status)));
-  const actions = createActions(world);
+  const actions = createActions(world, clock);
 
   const app = new Hono();
   mountApi(app, protocol, faults);
   mountCheckout(app, world);
+  mountInvoices(app, world);
+  mountPortal(app, world);
   faults.mount(app);
   mountControl(app, { world, actions, webhooks, faults, gate, clock });
   const served = await serve(app, options.port ?? 0);
@@ -105,8 +119,12 @@ export async function startStripe(options: StripeOptions): Promise<StripeStandIn
     clock,
     gate,
     world,
-    flush: () => webhooks.flush(),
+    async flush() {
+      await waiting.done();
+      await webhooks.flush();
+    },
     async close() {
+      waiting.close();
       gate.open();
       webhooks.close();
       await served.close();

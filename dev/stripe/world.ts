@@ -1,5 +1,6 @@
 /** All that one stand-in knows: its clock, its chance, its objects, and how an event is made known. */
 import type { Stripe } from "stripe";
+import { createBillingState, type BillingSettings, type BillingState } from "./billing/state.ts";
 import { createCollection, type Collection } from "./collection.ts";
 import type { Payer } from "./objects/payment-methods.ts";
 import type { TestCard } from "./payments/test-cards.ts";
@@ -41,16 +42,29 @@ export type SessionInside = {
     readonly statementDescriptor: string | null;
     readonly statementDescriptorSuffix: string | null;
   };
+  /** What a session in mode `subscription` says of the subscription it makes. */
+  readonly subscriptionData?: Stripe.Checkout.SessionCreateParams.SubscriptionData;
+  /** What a session in mode `setup` says of the SetupIntent it makes. */
+  readonly setupIntentData?: Stripe.Checkout.SessionCreateParams.SetupIntentData;
 };
 
 /** A card payment that waits for its holder to prove who they are. */
 export type Challenge = { readonly card: TestCard; readonly payer: Payer };
+
+/** What waits to be done a moment after the request that asked for it was answered. */
+export type Later = (work: () => void) => void;
 
 export type World = {
   readonly sdk: Sdk;
   now(): Date;
   /** Whole seconds since the epoch, as Stripe counts. */
   seconds(): number;
+  /** Does the work as if it were this moment: objects and events made meanwhile bear it. */
+  within<T>(seconds: number, work: () => T): T;
+  readonly later: Later;
+  /** In a preview's copy of the world invoices are made, but not collected. */
+  readonly preview: boolean;
+  readonly billing: BillingState;
   /** A new id: the prefix and `length` letters and digits. */
   id(prefix: string, length: number): string;
   /** The stand-in's own address, known once it listens. */
@@ -69,7 +83,7 @@ export type World = {
   readonly charges: Collection<Stripe.Charge>;
   /** The test card a charge was made with, by the charge's id: it says what becomes of refunds and disputes. */
   readonly cards: Map<string, TestCard>;
-  /** 3-D Secure on its way, by the PaymentIntent's id. */
+  /** 3-D Secure on its way, by the PaymentIntent's id; by the session's where a subscription is yet to be made. */
   readonly challenges: Map<string, Challenge>;
   readonly refunds: Collection<Stripe.Refund>;
   readonly disputes: Collection<Stripe.Dispute>;
@@ -78,6 +92,8 @@ export type World = {
   /** The payout that carried a balance transaction away, by the transaction's id. */
   readonly paidOutBy: Map<string, string>;
   readonly events: Collection<StoredEvent>;
+  /** When an event was made by the stand-in's own clock: a test clock's events bear that clock's time. */
+  readonly recorded: Map<string, number>;
   readonly endpoints: Collection<StoredEndpoint>;
   /** @param before the object as it was, when the event says what changed. */
   emit(cause: Cause, type: EmittedEvent, object: object, before?: object): StoredEvent;
@@ -88,6 +104,8 @@ export type WorldOptions = {
   now(): Date;
   random(): number;
   url(): string;
+  readonly later: Later;
+  readonly billing: Partial<BillingSettings>;
   /** Called with each event once it is stored. */
   announce(event: StoredEvent): void;
 };
@@ -95,16 +113,31 @@ export type WorldOptions = {
 const LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 
 export function createWorld(options: WorldOptions): World {
-  const seconds = () => Math.floor(options.now().getTime() / 1000);
+  const present = () => Math.floor(options.now().getTime() / 1000);
+  let moment: number | undefined;
+  const seconds = () => moment ?? present();
   const id = (prefix: string, length: number) => {
     const letter = () => LETTERS.charAt(Math.floor(options.random() * LETTERS.length));
     return `${prefix}${Array.from({ length }, letter).join("")}`;
   };
   const events = createCollection<StoredEvent>();
+  const recorded = new Map<string, number>();
   return {
     sdk: options.sdk,
     now: () => options.now(),
     seconds,
+    within(at, work) {
+      const before = moment;
+      moment = at;
+      try {
+        return work();
+      } finally {
+        moment = before;
+      }
+    },
+    later: options.later,
+    preview: false,
+    billing: createBillingState(options.billing),
     id,
     url: () => options.url(),
     products: createCollection(),
@@ -126,6 +159,7 @@ export function createWorld(options: WorldOptions): World {
     payouts: createCollection(),
     paidOutBy: new Map(),
     events,
+    recorded,
     endpoints: createCollection(),
     emit(cause, type, object, before) {
       const snapshot = copy(object);
@@ -143,6 +177,7 @@ export function createWorld(options: WorldOptions): World {
         request: { id: cause.requestId, idempotency_key: cause.idempotencyKey },
         type,
       });
+      recorded.set(event.id, present());
       options.announce(event);
       return event;
     },
@@ -154,9 +189,21 @@ export function copy(object: object): Record<string, unknown> {
   return JSON.parse(JSON.stringify(object)) as Record<string, unknown>;
 }
 
-/** The former values of what changed; a field that was not there before has none. */
+/** The former values of what changed, hash in hash; null for what was not there before. */
 function changed(before: Record<string, unknown>, after: Record<string, unknown>): Record<string, unknown> {
-  return Object.fromEntries(
-    Object.entries(before).filter(([name, value]) => JSON.stringify(value) !== JSON.stringify(after[name])),
-  );
+  const names = new Set([...Object.keys(before), ...Object.keys(after)]);
+  const differing = [...names].filter((name) => !sameValue(before[name], after[name]));
+  return Object.fromEntries(differing.map((name) => [name, former(before[name], after[name])]));
+}
+
+function former(before: unknown, after: unknown): unknown {
+  return isHash(before) && isHash(after) ? changed(before, after) : (before ?? null);
+}
+
+function sameValue(left: unknown, right: unknown): boolean {
+  return JSON.stringify(left) === JSON.stringify(right);
+}
+
+export function isHash(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -71,9 +71,9 @@ describe("protocol", () => {
 
   test("404 in Stripe's envelope for an endpoint it does not have", async () => {
     const { stripe, standIn } = await start();
-    const error = await refusal(stripe.subscriptions.list());
+    const error = await refusal(stripe.quotes.list());
     expect(error).toMatchObject({ statusCode: 404, type: "StripeInvalidRequestError" });
-    expect(error.message).toContain("Unrecognized request URL (GET: /v1/subscriptions)");
+    expect(error.message).toContain("Unrecognized request URL (GET: /v1/quotes)");
     expect(await (await ask(standIn, "/v2/core/events")).json()).toMatchObject({
       error: { type: "invalid_request_error" },
     });
@@ -331,10 +331,7 @@ describe("Checkout Sessions", () => {
       param: "line_items",
     });
     expect(await create({ payment_method_types: ["card"] })).toMatchObject({ code: "parameter_unknown" });
-    expect(await create({ mode: "subscription" })).toMatchObject({
-      code: "stand_in_unsupported",
-      param: "mode",
-    });
+    expect(await create({ mode: "subscription" })).toMatchObject({ param: "payment_intent_data" });
     expect(await create({ line_items: [{ price: monthly, quantity: 1 }] })).toMatchObject({ param: "mode" });
     expect(await create(priced({ unit_amount: 49 }))).toMatchObject({ code: "amount_too_small" });
     expect(await create(priced({ unit_amount: 100_000_000 }))).toMatchObject({ code: "amount_too_large" });

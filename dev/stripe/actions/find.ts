@@ -1,5 +1,6 @@
 /** Finds what a person or a test names, or says that it is not there. */
 import type { Stripe } from "stripe";
+import { intentFor } from "../billing/finalize.ts";
 import { sweep } from "../sweep.ts";
 import type { World } from "../world.ts";
 import { idOf } from "../reference.ts";
@@ -11,10 +12,12 @@ export function sessionNamed(world: World, id: string): Stripe.Checkout.Session 
   return session;
 }
 
-/** @param id of the charge itself, of its PaymentIntent, or of the Checkout Session it paid. */
+/** @param id of the charge itself, of its PaymentIntent, of the invoice or the Checkout Session it paid. */
 export function chargeNamed(world: World, id: string): Stripe.Charge {
   sweep(world);
-  const intentId = idOf(world.sessions.get(id)?.payment_intent) || id;
+  const invoice = idOf(world.sessions.get(id)?.invoice) || id;
+  const intentId =
+    idOf(world.sessions.get(id)?.payment_intent) || (intentFor(world, { id: invoice })?.id ?? id);
   const chargeId = idOf(world.paymentIntents.get(intentId)?.latest_charge) || id;
   const charge = world.charges.get(chargeId);
   if (!charge) throw new Error(`No charge is known by ${id}`);

@@ -7,6 +7,7 @@ import type { Delivery } from "../webhooks/deliver.ts";
 import { balanceOf } from "../objects/balance.ts";
 import { sweep } from "../sweep.ts";
 import type { StoredEvent, World } from "../world.ts";
+import { invoiceRow, subscriptionRow, timeButtons } from "./billing-rows.ts";
 import { button, table, time, type Html } from "./elements.ts";
 import { disputeRow, intentRow, payoutRow, refundRow } from "./payment-rows.ts";
 import type { Controlled } from "./routes.ts";
@@ -62,6 +63,27 @@ export function controlPage({ world, webhooks, faults }: Controlled): Html {
             ${table(
               ["Created", "PaymentIntent", "Amount", "Status", "Metadata", ""],
               world.paymentIntents.newestFirst().slice(0, SHOWN_ROWS).map(intentRow),
+            )}
+          </section>
+          <section class="panel" aria-labelledby="subscriptions">
+            <h2 id="subscriptions">Subscriptions</h2>
+            <p>Now: ${time(world.seconds())}. ${timeButtons()}</p>
+            ${table(
+              ["Created", "Subscription", "For", "Status", "Period"],
+              world.billing.subscriptions
+                .newestFirst()
+                .slice(0, SHOWN_ROWS)
+                .map((each) => subscriptionRow(world, each)),
+            )}
+          </section>
+          <section class="panel" aria-labelledby="invoices">
+            <h2 id="invoices">Invoices</h2>
+            ${table(
+              ["Created", "Invoice", "Due", "Status", ""],
+              world.billing.invoices
+                .newestFirst()
+                .slice(0, SHOWN_ROWS)
+                .map((each) => invoiceRow(world, each)),
             )}
           </section>
           <section class="panel" aria-labelledby="refunds">

@@ -27,7 +27,7 @@ export function intentRow(intent: Stripe.PaymentIntent): Html {
     <td>
       ${
         intent.status === "succeeded"
-          ? html`${amountForm(`${at}/refund`, "Refund")}${amountForm(`${at}/dispute`, "Dispute", disputing)}`
+          ? html`${amountForm(`${at}/refund`, "Refund")}${amountForm(`${at}/dispute`, "Dispute", disputing)}${button(`${at}/fraud-warning`, "Fraud warning")}`
           : ""
       }
     </td>

@@ -7,7 +7,9 @@ import type { Gate } from "../protocol/gate.ts";
 import type { Actions } from "../stand-in.ts";
 import type { Webhooks } from "../webhooks/deliver.ts";
 import type { World } from "../world.ts";
+import { sweep } from "../sweep.ts";
 import { act, nothing } from "./act.ts";
+import { mountBillingRoutes } from "./billing-routes.ts";
 import { controlPage } from "./page.ts";
 import { mountPaymentRoutes } from "./payment-routes.ts";
 import { mountSessionRoutes } from "./session-routes.ts";
@@ -33,6 +35,7 @@ export function mountControl(app: Hono, controlled: Controlled): void {
   mountSessionRoutes(app, actions);
   mountPaymentRoutes(app, actions);
   mountWebhookRoutes(app, actions, webhooks);
+  mountBillingRoutes(app, actions);
 
   app.post("/_control/gate/shut", (context) =>
     act(context, nothing, () => {
@@ -55,6 +58,7 @@ export function mountControl(app: Hono, controlled: Controlled): void {
   app.post("/_control/clock/advance", (context) =>
     act(context, advancing, ({ ms }) => {
       clock.advance(ms);
+      sweep(world);
       return { now: clock.now() };
     }),
   );
@@ -74,6 +78,8 @@ export function mountControl(app: Hono, controlled: Controlled): void {
       disputes: world.disputes.newestFirst(),
       balance_transactions: world.balanceTransactions.newestFirst(),
       payouts: world.payouts.newestFirst(),
+      subscriptions: world.billing.subscriptions.newestFirst(),
+      invoices: world.billing.invoices.newestFirst(),
       events: world.events.newestFirst(),
     }),
   );

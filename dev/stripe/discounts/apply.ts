@@ -10,6 +10,8 @@ export type Applied = {
   readonly code: Stripe.PromotionCode | undefined;
   /** Cents off the subtotal. */
   readonly amount: number;
+  /** Its redemption has been counted. */
+  readonly counted?: true;
 };
 
 export type Order = {
@@ -68,7 +70,7 @@ export function spread(lineItems: readonly Stripe.LineItem[], amount: number): v
 }
 
 /** In hundredths of a per cent, so that no fraction of a cent is lost on the way; half a cent is rounded up. */
-function amountOff(coupon: Stripe.Coupon, subtotal: number): number {
+export function amountOff(coupon: Stripe.Coupon, subtotal: number): number {
   if (coupon.amount_off !== null) return Math.min(coupon.amount_off, subtotal);
   const hundredths = Math.round((coupon.percent_off ?? 0) * 100);
   return Math.round((subtotal * hundredths) / 10_000);

@@ -5,13 +5,18 @@ import { shown } from "../objects/money.ts";
 import { page, type Html } from "./shell.ts";
 
 export function authenticationPage(session: Stripe.Checkout.Session): Html {
-  const amount = shown(session.amount_total ?? 0, session.currency ?? "usd");
+  if (session.mode === "setup") return proofPage("stores this card");
+  return proofPage(`pays ${shown(session.amount_total ?? 0, session.currency ?? "usd")}`);
+}
+
+/** @param what the holder does, as in: is it you who … */
+export function proofPage(what: string): Html {
   return page(
     "3-D Secure",
     "one",
     html`<section class="panel" aria-labelledby="who">
       <span class="badge">Test mode: no money moves</span>
-      <h1 id="who" style="margin-top:1rem">Is it you who pays ${amount}?</h1>
+      <h1 id="who" style="margin-top:1rem">Is it you who ${what}?</h1>
       <p class="soft">Your bank would ask for a code or its app here. Say what comes of it.</p>
       <form method="post">
         <div class="actions">

@@ -18,7 +18,9 @@ export function checkoutPage(view: CheckoutView): Html {
   const { session, items, problem } = view;
   const currency = session.currency ?? "usd";
   const total = shown(session.amount_total ?? 0, currency);
-  const description = items.map((item) => item.description ?? "Item").join(", ");
+  const isFree = session.mode === "payment" && session.amount_total === 0;
+  const description =
+    session.mode === "setup" ? "Store a card" : items.map((item) => item.description ?? "Item").join(", ");
   return page(
     `Pay ${total}`,
     "two",
@@ -42,13 +44,11 @@ export function checkoutPage(view: CheckoutView): Html {
         <h2 id="how">Payment details</h2>
         ${problem === undefined ? "" : html`<p class="alert" role="alert">${problem} You can try again.</p>`}
         <form method="post" action="/c/pay/${session.id}">
-          ${emailField(view)} ${session.amount_total === 0 ? "" : meansFields(session, problem)}
+          ${emailField(view)} ${isFree ? "" : meansFields(session, problem)}
           <div class="actions">
-            <button class="first" name="action" value="pay">
-              ${session.amount_total === 0 ? "Complete" : `Pay ${total}`}
-            </button>
+            <button class="first" name="action" value="pay">${payLabel(session, total)}</button>
             ${
-              session.amount_total === 0
+              isFree
                 ? ""
                 : html`<button name="action" value="decline" formnovalidate>Decline this card</button>`
             }
@@ -56,6 +56,13 @@ export function checkoutPage(view: CheckoutView): Html {
         </form>
       </section>`,
   );
+}
+
+function payLabel(session: Stripe.Checkout.Session, total: string): string {
+  if (session.mode === "setup") return "Store this card";
+  if (session.mode === "subscription")
+    return session.amount_total === 0 ? "Start the trial" : `Subscribe for ${total}`;
+  return session.amount_total === 0 ? "Complete" : `Pay ${total}`;
 }
 
 function discountLine(session: Stripe.Checkout.Session): Html | string {

@@ -89,7 +89,12 @@ function transfer(context: Context, world: World): Response | Promise<Response> 
 }
 
 function isChallenged(world: World, session: Stripe.Checkout.Session): boolean {
-  return world.challenges.has(idOf(session.payment_intent));
+  const setup = world.billing.setupIntents.get(idOf(session.setup_intent));
+  return (
+    world.challenges.has(idOf(session.payment_intent)) ||
+    world.challenges.has(session.id) ||
+    setup?.status === "requires_action"
+  );
 }
 
 function payAddress(session: Stripe.Checkout.Session): string {

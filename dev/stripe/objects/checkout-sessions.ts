@@ -1,17 +1,18 @@
-/** Checkout Sessions in mode `payment`, on the hosted page. */
+/** Checkout Sessions on the hosted page: for a payment, a subscription, or a card to be stored. */
 import type { Stripe } from "stripe";
 import { invalid, missing, noSuch, onlyOneOf, unsupported } from "../protocol/errors.ts";
 import { createdWithin, page } from "../protocol/list.ts";
 import { mergeMetadata } from "../protocol/metadata.ts";
 import { route } from "../protocol/route.ts";
-import { applyDiscounts, redeem, spread } from "../discounts/apply.ts";
+import { readTrial } from "../billing/read.ts";
+import { applyDiscounts, redeem, spread, type Applied } from "../discounts/apply.ts";
 import { expireSession } from "../payments/expire.ts";
 import type { Cause, SessionInside, World } from "../world.ts";
 import { methodsFor } from "./checkout-methods.ts";
 import { customerNamed, refuseBadEmail } from "./customers.ts";
 import { readLineItems } from "./line-items.ts";
-import { refuseUnchargeable } from "./money.ts";
-import { keepPrice } from "./prices.ts";
+import { currencyOf, refuseUnchargeable } from "./money.ts";
+import { keepPrice, type BuiltPrice } from "./prices.ts";
 
 type Params = Stripe.Checkout.SessionCreateParams;
 
@@ -28,23 +29,22 @@ function create(world: World, cause: Cause, params: Params): Stripe.Checkout.Ses
   const cancel = params.cancel_url === undefined ? null : address(params.cancel_url, "cancel_url");
   const metadata = mergeMetadata(null, params.metadata);
   const paymentIntentData = insideOf(params);
-  const read = readLineItems(world, params.line_items);
-  const lineItems = read.map(({ item }) => item);
-  const subtotal = lineItems.reduce((sum, each) => sum + each.amount_subtotal, 0);
-  const currency = lineItems[0]?.currency ?? "usd";
-  const discount = applyDiscounts(world, params.discounts, { subtotal, currency, customer });
-  const total = subtotal - (discount?.amount ?? 0);
-  refuseUnchargeable(total, currency);
-  const methods = methodsFor(params.allowed_payment_method_types, currency, customer);
+  const order = orderOf(world, params, customer);
+  const { lineItems, discount, currency, methods, subtotal, total, mode } = order;
   // From here on nothing is refused any more.
-  for (const { built } of read) if (built) keepPrice(world, cause, built);
+  for (const built of order.built) keepPrice(world, cause, built);
   if (discount) {
     spread(lineItems, discount.amount);
     redeem(discount);
   }
   const id = world.id("cs_test_", 60);
   const email = customer?.email ?? params.customer_email ?? null;
-  world.insides.set(id, { lineItems, paymentIntentData });
+  world.insides.set(id, {
+    lineItems,
+    paymentIntentData,
+    ...(params.subscription_data === undefined ? {} : { subscriptionData: params.subscription_data }),
+    ...(params.setup_intent_data === undefined ? {} : { setupIntentData: params.setup_intent_data }),
+  });
   return world.sessions.add({
     id,
     object: "checkout.session",
@@ -74,7 +74,9 @@ function create(world: World, cause: Cause, params: Params): Stripe.Checkout.Ses
     },
     customer: customer?.id ?? null,
     customer_account: null,
-    customer_creation: customer ? null : (params.customer_creation ?? "if_required"),
+    customer_creation: customer
+      ? null
+      : (params.customer_creation ?? (mode === "subscription" ? "always" : "if_required")),
     customer_details: email === null ? null : detailsOf(email, customer?.name ?? null),
     customer_email: params.customer_email ?? null,
     discounts: discount
@@ -99,15 +101,16 @@ function create(world: World, cause: Cause, params: Params): Stripe.Checkout.Ses
     locale: params.locale ?? null,
     managed_payments: { enabled: false },
     metadata,
-    mode: "payment",
+    mode,
     origin_context: null,
     payment_intent: null,
     payment_link: null,
-    payment_method_collection: "if_required",
+    payment_method_collection:
+      params.payment_method_collection ?? (mode === "subscription" ? "always" : "if_required"),
     payment_method_configuration_details: null,
     payment_method_options: { card: { request_three_d_secure: "automatic" } },
     payment_method_types: methods,
-    payment_status: total === 0 ? "no_payment_required" : "unpaid",
+    payment_status: total === 0 || total === null ? "no_payment_required" : "unpaid",
     permissions: null,
     phone_number_collection: { enabled: false },
     recovered_from: null,
@@ -120,11 +123,77 @@ function create(world: World, cause: Cause, params: Params): Stripe.Checkout.Ses
     submit_type: params.submit_type ?? null,
     subscription: null,
     success_url: success,
-    total_details: { amount_discount: discount?.amount ?? 0, amount_shipping: 0, amount_tax: 0 },
+    total_details:
+      mode === "setup" ? null : { amount_discount: discount?.amount ?? 0, amount_shipping: 0, amount_tax: 0 },
     ui_mode: "hosted_page",
     url: `${world.url()}/c/pay/${id}`,
     wallet_options: null,
   });
+}
+
+type Order = {
+  readonly mode: "payment" | "setup" | "subscription";
+  readonly lineItems: Stripe.LineItem[];
+  /** Prices that are made for this session alone. */
+  readonly built: readonly BuiltPrice[];
+  readonly discount: Applied | undefined;
+  readonly currency: string | null;
+  readonly methods: string[];
+  /** null where nothing is sold. */
+  readonly subtotal: number | null;
+  readonly total: number | null;
+};
+
+function orderOf(world: World, params: Params, customer: Stripe.Customer | null): Order {
+  const allowed = params.allowed_payment_method_types;
+  if (params.mode === "setup") {
+    const currency = params.currency === undefined ? null : currencyOf(params.currency, "currency");
+    return {
+      mode: "setup",
+      lineItems: [],
+      built: [],
+      discount: undefined,
+      currency,
+      methods: cardsOnly(allowed),
+      subtotal: null,
+      total: null,
+    };
+  }
+  const mode = params.mode === "subscription" ? "subscription" : "payment";
+  const read = readLineItems(world, params.line_items, mode);
+  const lineItems = read.map(({ item }) => item);
+  const currency = lineItems[0]?.currency ?? "usd";
+  const trial =
+    mode === "subscription" && readTrial(world, params.subscription_data ?? {}, "subscription_data") !== null;
+  // A trial is sold for nothing: what the lines cost comes when it ends.
+  for (const item of lineItems) {
+    if (!trial) continue;
+    item.amount_subtotal = 0;
+    item.amount_total = 0;
+  }
+  const subtotal = lineItems.reduce((sum, each) => sum + each.amount_subtotal, 0);
+  const discount = applyDiscounts(world, params.discounts, { subtotal, currency, customer });
+  const total = subtotal - (discount?.amount ?? 0);
+  refuseUnchargeable(total, currency);
+  return {
+    mode,
+    lineItems,
+    built: read.flatMap(({ built }) => (built ? [built] : [])),
+    discount,
+    currency,
+    methods: mode === "subscription" ? cardsOnly(allowed) : methodsFor(allowed, currency, customer),
+    subtotal,
+    total,
+  };
+}
+
+/** What is charged again later is charged to a card here. */
+function cardsOnly(allowed: readonly string[] | undefined): string[] {
+  const other = allowed?.find((each) => each !== "card");
+  if (other !== undefined) {
+    throw unsupported(`the payment method '${other}' for later payments`, "allowed_payment_method_types");
+  }
+  return ["card"];
 }
 
 export function detailsOf(
@@ -145,7 +214,7 @@ export function detailsOf(
 
 function refuseContradictions(params: Params): void {
   if (params.mode === undefined) throw missing("mode");
-  if (params.mode !== "payment") throw unsupported(`Checkout Sessions in mode '${params.mode}'`, "mode");
+  refuseForMode(params);
   if (params.ui_mode !== undefined && params.ui_mode !== "hosted_page") {
     throw unsupported(`ui_mode '${params.ui_mode}'`, "ui_mode");
   }
@@ -164,6 +233,45 @@ function refuseContradictions(params: Params): void {
       },
     );
   }
+}
+
+/** Parameters that belong to one mode only. */
+function refuseForMode(params: Params): void {
+  const { mode } = params;
+  if (mode !== "payment" && params.payment_intent_data !== undefined) {
+    throw invalid(`You can not pass \`payment_intent_data\` in \`${String(mode)}\` mode.`, {
+      param: "payment_intent_data",
+    });
+  }
+  if (mode !== "subscription" && params.subscription_data !== undefined) {
+    throw invalid("You can not pass `subscription_data` in modes other than `subscription`.", {
+      param: "subscription_data",
+    });
+  }
+  if (mode !== "setup" && params.setup_intent_data !== undefined) {
+    throw invalid("You can not pass `setup_intent_data` in modes other than `setup`.", {
+      param: "setup_intent_data",
+    });
+  }
+  if (mode === "subscription" && params.customer_creation !== undefined) {
+    throw invalid("`customer_creation` can only be used in `payment` and `setup` mode.", {
+      param: "customer_creation",
+    });
+  }
+  if (mode !== "subscription" && params.payment_method_collection !== undefined) {
+    throw invalid("`payment_method_collection` can only be used in `subscription` mode.", {
+      param: "payment_method_collection",
+    });
+  }
+  if (mode !== "setup") return;
+  if (params.line_items !== undefined) {
+    throw invalid("`line_items` can not be used in `setup` mode.", { param: "line_items" });
+  }
+  if (params.discounts !== undefined) {
+    throw invalid("`discounts` can not be used in `setup` mode.", { param: "discounts" });
+  }
+  if (params.currency === undefined && params.allowed_payment_method_types === undefined)
+    throw missing("currency");
 }
 
 function expiryOf(world: World, asked: number | undefined): number {
@@ -191,6 +299,8 @@ function address(text: string | undefined, param: string): string {
 }
 
 function insideOf(params: Params): SessionInside["paymentIntentData"] {
+  mergeMetadata(null, params.subscription_data?.metadata, "subscription_data[metadata]");
+  mergeMetadata(null, params.setup_intent_data?.metadata, "setup_intent_data[metadata]");
   const data = params.payment_intent_data;
   if (data?.receipt_email !== undefined)
     refuseBadEmail(data.receipt_email, "payment_intent_data[receipt_email]");
@@ -224,6 +334,7 @@ export const checkoutSessions = [
       "customer_email",
       "discounts.coupon",
       "discounts.promotion_code",
+      "currency",
       "expires_at",
       "integration_identifier",
       "line_items.metadata",
@@ -248,7 +359,15 @@ export const checkoutSessions = [
       "payment_intent_data.receipt_email",
       "payment_intent_data.statement_descriptor",
       "payment_intent_data.statement_descriptor_suffix",
+      "payment_method_collection",
+      "setup_intent_data.description",
+      "setup_intent_data.metadata",
       "submit_type",
+      "subscription_data.description",
+      "subscription_data.metadata",
+      "subscription_data.trial_end",
+      "subscription_data.trial_period_days",
+      "subscription_data.trial_settings",
       "success_url",
       "ui_mode",
     ],
@@ -315,6 +434,7 @@ export const checkoutSessions = [
       "customer_details.email",
       "payment_intent",
       "status",
+      "subscription",
       "limit",
       "starting_after",
       "ending_before",
@@ -331,7 +451,10 @@ export const checkoutSessions = [
           ({ payment_intent: intent }) =>
             params.payment_intent === undefined || intent === params.payment_intent,
         )
-        .filter(({ status }) => params.status === undefined || status === params.status);
+        .filter(({ status }) => params.status === undefined || status === params.status)
+        .filter(
+          ({ subscription }) => params.subscription === undefined || subscription === params.subscription,
+        );
       return page(all, params, "/v1/checkout/sessions", "checkout.session");
     },
   }),

@@ -1,6 +1,7 @@
 /** The line items of a Checkout Session. */
 import type { Stripe } from "stripe";
-import { invalid, missing, onlyOneOf } from "../protocol/errors.ts";
+import { sameInterval } from "../billing/interval.ts";
+import { invalid, missing, onlyOneOf, unsupported } from "../protocol/errors.ts";
 import { mergeMetadata } from "../protocol/metadata.ts";
 import type { World } from "../world.ts";
 import { buildPrice, sellablePrice, type BuiltPrice } from "./prices.ts";
@@ -11,17 +12,20 @@ type Params = readonly Stripe.Checkout.SessionCreateParams.LineItem[];
 
 export type ReadLineItem = { readonly item: Stripe.LineItem; readonly built: BuiltPrice | undefined };
 
+type Mode = "payment" | "subscription";
+
 /**
  * Checks the line items; prices made for them alone are built and left to the caller to keep.
  * @throws Refusal when there is none, when one has no price, or when they differ in currency.
  */
-export function readLineItems(world: World, params: Params | undefined): ReadLineItem[] {
+export function readLineItems(world: World, params: Params | undefined, mode: Mode): ReadLineItem[] {
   if (!params || params.length === 0) throw missing("line_items");
   if (params.length > MAX_LINE_ITEMS) {
     throw invalid(`You can have at most ${MAX_LINE_ITEMS} line items.`, { param: "line_items" });
   }
-  const items = params.map((each, index) => lineItem(world, each, `line_items[${index}]`));
+  const items = params.map((each, index) => lineItem(world, each, `line_items[${index}]`, mode));
   const [first] = items;
+  if (mode === "subscription") refuseSeveralIntervals(items);
   const other = items.findIndex((each) => each.item.currency !== first?.item.currency);
   if (other >= 0) {
     throw invalid("You can not use different currencies in the line items of one Checkout Session.", {
@@ -31,8 +35,14 @@ export function readLineItems(world: World, params: Params | undefined): ReadLin
   return items;
 }
 
-function lineItem(world: World, item: Params[number], at: string): ReadLineItem {
-  const { price, built } = priceOf(world, item, at);
+/** @throws Refusal for a price that the mode has no use for. */
+function refuseOtherMode(price: Stripe.Price, mode: Mode, at: string): void {
+  if (mode === "subscription") {
+    if (price.type !== "recurring") {
+      throw unsupported("one-time prices beside those of a subscription", `${at}[price]`);
+    }
+    return;
+  }
   if (price.type === "recurring") {
     throw invalid(
       "You specified `payment` mode but passed a recurring price. Either switch to `subscription` mode or use only " +
@@ -40,6 +50,11 @@ function lineItem(world: World, item: Params[number], at: string): ReadLineItem 
       { param: "mode" },
     );
   }
+}
+
+function lineItem(world: World, item: Params[number], at: string, mode: Mode): ReadLineItem {
+  const { price, built } = priceOf(world, item, at);
+  refuseOtherMode(price, mode, at);
   const quantity = item.quantity;
   if (quantity === undefined) {
     throw invalid(`Quantity is required. Add \`quantity\` to \`${at}\``, {
@@ -71,6 +86,14 @@ function lineItem(world: World, item: Params[number], at: string): ReadLineItem 
     quantity,
   };
   return { item: read, built };
+}
+
+function refuseSeveralIntervals([first, ...others]: readonly ReadLineItem[]): void {
+  const every = first?.item.price?.recurring;
+  const other = others.findIndex(
+    ({ item }) => every && item.price?.recurring && !sameInterval(every, item.price.recurring),
+  );
+  if (other >= 0) throw unsupported("subscriptions of several intervals", `line_items[${other + 1}]`);
 }
 
 type Priced = { readonly price: Stripe.Price; readonly built: BuiltPrice | undefined };

@@ -31,6 +31,11 @@ export function refuseNegative(amount: number | undefined, param: string): void 
   });
 }
 
+/** The least that can be charged. */
+export function leastOf(currency: string): number {
+  return minimum[currency] ?? DEFAULT_MINIMUM;
+}
+
 /** A total of 0 needs no payment; one too small for a card is refused. */
 export function refuseUnchargeable(total: number, currency: string): void {
   if (total > MAXIMUM) {
@@ -38,7 +43,7 @@ export function refuseUnchargeable(total: number, currency: string): void {
       code: "amount_too_large",
     });
   }
-  const least = minimum[currency] ?? DEFAULT_MINIMUM;
+  const least = leastOf(currency);
   if (total > 0 && total < least) {
     throw invalid(
       `The Checkout Session's total amount due must add up to at least ${shown(least, currency)}`,

@@ -8,19 +8,27 @@ import { cancelIntent } from "../payments/cancel.ts";
 import { copy, onItsOwn, type World } from "../world.ts";
 import { refuseBadEmail } from "./customers.ts";
 
-/** The PaymentIntent of a session's first attempt to pay. */
-export function createPaymentIntent(
-  world: World,
-  session: Stripe.Checkout.Session,
-  customer: string | null,
-): Stripe.PaymentIntent {
-  const data = world.insides.get(session.id)?.paymentIntentData;
+export type NewIntent = {
+  readonly amount: number;
+  readonly currency: string;
+  readonly customer: string | null;
+  readonly description: string | null;
+  readonly metadata: Record<string, string>;
+  readonly allowed: Stripe.PaymentIntent["allowed_payment_method_types"];
+  readonly methods: readonly string[];
+  readonly receiptEmail: string | null;
+  readonly statementDescriptor: string | null;
+  readonly statementDescriptorSuffix: string | null;
+  readonly later: Stripe.PaymentIntent.SetupFutureUsage | null;
+};
+
+export function newIntent(world: World, given: NewIntent): Stripe.PaymentIntent {
   const id = world.id("pi_3", 23);
   const intent: Stripe.PaymentIntent = {
     id,
     object: "payment_intent",
-    allowed_payment_method_types: session.allowed_payment_method_types,
-    amount: session.amount_total ?? 0,
+    allowed_payment_method_types: given.allowed,
+    amount: given.amount,
     amount_capturable: 0,
     amount_details: { tip: {} },
     amount_received: 0,
@@ -33,16 +41,16 @@ export function createPaymentIntent(
     client_secret: `${id}_secret_${world.id("", 25)}`,
     confirmation_method: "automatic",
     created: world.seconds(),
-    currency: session.currency ?? "usd",
-    customer,
+    currency: given.currency,
+    customer: given.customer,
     customer_account: null,
-    description: data?.description ?? null,
+    description: given.description,
     excluded_payment_method_types: null,
     last_payment_error: null,
     latest_charge: null,
     livemode: false,
     managed_payments: null,
-    metadata: { ...data?.metadata },
+    metadata: { ...given.metadata },
     next_action: null,
     on_behalf_of: null,
     payment_method: null,
@@ -50,16 +58,16 @@ export function createPaymentIntent(
     payment_method_options: {
       card: { installments: null, mandate_options: null, network: null, request_three_d_secure: "automatic" },
     },
-    payment_method_types: [...session.payment_method_types],
+    payment_method_types: [...given.methods],
     payment_record: null,
     processing: null,
-    receipt_email: data?.receiptEmail ?? null,
+    receipt_email: given.receiptEmail,
     review: null,
-    setup_future_usage: null,
+    setup_future_usage: given.later,
     shipping: null,
     source: null,
-    statement_descriptor: data?.statementDescriptor ?? null,
-    statement_descriptor_suffix: data?.statementDescriptorSuffix ?? null,
+    statement_descriptor: given.statementDescriptor,
+    statement_descriptor_suffix: given.statementDescriptorSuffix,
     status: "requires_payment_method",
     transfer_data: null,
     transfer_group: null,
@@ -67,6 +75,28 @@ export function createPaymentIntent(
   world.paymentIntents.add(intent);
   world.emit(onItsOwn, "payment_intent.created", intent);
   return intent;
+}
+
+/** The PaymentIntent of a session's first attempt to pay. */
+export function createPaymentIntent(
+  world: World,
+  session: Stripe.Checkout.Session,
+  customer: string | null,
+): Stripe.PaymentIntent {
+  const data = world.insides.get(session.id)?.paymentIntentData;
+  return newIntent(world, {
+    amount: session.amount_total ?? 0,
+    currency: session.currency ?? "usd",
+    customer,
+    description: data?.description ?? null,
+    metadata: data?.metadata ?? {},
+    allowed: session.allowed_payment_method_types,
+    methods: session.payment_method_types,
+    receiptEmail: data?.receiptEmail ?? null,
+    statementDescriptor: data?.statementDescriptor ?? null,
+    statementDescriptorSuffix: data?.statementDescriptorSuffix ?? null,
+    later: null,
+  });
 }
 
 function found(world: World, id: string): Stripe.PaymentIntent {

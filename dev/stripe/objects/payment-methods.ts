@@ -1,10 +1,15 @@
 /** Payment methods: what customers pay with on the hosted page. */
 import type { Stripe } from "stripe";
-import { noSuch } from "../protocol/errors.ts";
+import { changeSubscription } from "../billing/announce.ts";
+import { declined } from "../billing/refusals.ts";
+import { inTimeOf } from "../billing/time.ts";
+import { readCard, testMethods, type TestCard } from "../payments/test-cards.ts";
+import { invalid, missing, noSuch } from "../protocol/errors.ts";
 import { page } from "../protocol/list.ts";
+import { mergeMetadata } from "../protocol/metadata.ts";
 import { route } from "../protocol/route.ts";
-import type { TestCard } from "../payments/test-cards.ts";
-import type { World } from "../world.ts";
+import { idOf } from "../reference.ts";
+import { copy, type Cause, type World } from "../world.ts";
 import { customerNamed } from "./customers.ts";
 
 export type Payer = { readonly email: string | null; readonly name: string | null };
@@ -17,7 +22,7 @@ export const CARD_CHECKS = {
 } as const;
 
 export function createCard(world: World, card: TestCard, payer: Payer): Stripe.PaymentMethod {
-  return world.paymentMethods.add({
+  const method = world.paymentMethods.add({
     ...common(world, payer),
     type: "card",
     card: {
@@ -37,6 +42,8 @@ export function createCard(world: World, card: TestCard, payer: Payer): Stripe.P
       wallet: null,
     },
   });
+  world.billing.cards.set(method.id, { card, proven: false });
+  return method;
 }
 
 export function createBankAccount(world: World, payer: Payer): Stripe.PaymentMethod {
@@ -89,6 +96,84 @@ function common(world: World, payer: Payer) {
   };
 }
 
+/** A payment method of the customer's own, as a parameter names it. @throws Refusal when it is not. */
+export function methodOf(world: World, customerId: string, id: string, param: string): Stripe.PaymentMethod {
+  const method = world.paymentMethods.get(id);
+  if (method?.customer === customerId) return method;
+  throw invalid(
+    `The customer does not have a payment method with the ID ${id}. The payment method must be attached to the customer.`,
+    { param, code: "resource_missing" },
+  );
+}
+
+/** Stores it with the customer. */
+export function keepMethod(
+  world: World,
+  cause: Cause,
+  method: Stripe.PaymentMethod,
+  customerId: string,
+): void {
+  method.customer = customerId;
+  world.emit(cause, "payment_method.attached", method);
+}
+
+/** Takes it from its customer, who then pays with it no more. */
+export function dropMethod(world: World, cause: Cause, method: Stripe.PaymentMethod): void {
+  const before = copy(method);
+  const customer = world.customers.get(idOf(method.customer));
+  method.customer = null;
+  world.emit(cause, "payment_method.detached", method, before);
+  if (customer?.invoice_settings.default_payment_method === method.id) {
+    const customerBefore = copy(customer);
+    customer.invoice_settings.default_payment_method = null;
+    world.emit(cause, "customer.updated", customer, customerBefore);
+  }
+  for (const subscription of world.billing.subscriptions.oldestFirst()) {
+    if (subscription.default_payment_method !== method.id) continue;
+    changeSubscription(world, cause, subscription, () => {
+      subscription.default_payment_method = null;
+    });
+  }
+}
+
+function attach(world: World, cause: Cause, id: string, customerId: string): Stripe.PaymentMethod {
+  const customer = customerNamed(world, customerId, "customer");
+  const method = ownOrReadyMade(world, id);
+  if (method.customer !== null) {
+    if (method.customer === customer.id) return method;
+    throw invalid("The payment method you provided has already been attached to a customer.");
+  }
+  const held = world.billing.cards.get(method.id);
+  if (held?.card.decline && !held.card.attaches && !held.card.authenticates) {
+    world.paymentMethods.remove(method.id);
+    throw declined(held.card.decline);
+  }
+  keepMethod(world, cause, method, customer.id);
+  return method;
+}
+
+function ownOrReadyMade(world: World, id: string): Stripe.PaymentMethod {
+  const number = testMethods[id];
+  const card = number === undefined ? undefined : readCard(number);
+  if (card && "number" in card) return createCard(world, card, { email: null, name: null });
+  const method = world.paymentMethods.get(id);
+  if (!method) throw noSuch("PaymentMethod", id);
+  return method;
+}
+
+function found(world: World, id: string): Stripe.PaymentMethod {
+  const method = world.paymentMethods.get(id);
+  if (!method) throw noSuch("PaymentMethod", id);
+  return method;
+}
+
+function methodsOf(world: World, customerId: string, type: string | undefined): Stripe.PaymentMethod[] {
+  return world.paymentMethods
+    .newestFirst()
+    .filter(({ customer }) => customer === customerId)
+    .filter((method) => type === undefined || method.type === type);
+}
+
 export const paymentMethods = [
   route<Stripe.PaymentMethodRetrieveParams>({
     verb: "GET",
@@ -96,9 +181,53 @@ export const paymentMethods = [
     method: "PaymentMethodResource.retrieve",
     supports: [],
     answers: "payment_method",
-    run({ world, id }) {
-      const method = world.paymentMethods.get(id);
-      if (!method) throw noSuch("PaymentMethod", id);
+    run: ({ world, id }) => found(world, id),
+  }),
+  route<Stripe.PaymentMethodAttachParams>({
+    verb: "POST",
+    path: "/v1/payment_methods/:id/attach",
+    method: "PaymentMethodResource.attach",
+    supports: ["customer"],
+    answers: "payment_method",
+    run({ world, id, cause, params }) {
+      const { customer } = params;
+      if (customer === undefined) throw missing("customer");
+      return inTimeOf(world, customer, () => attach(world, cause, id, customer));
+    },
+  }),
+  route<Stripe.PaymentMethodDetachParams>({
+    verb: "POST",
+    path: "/v1/payment_methods/:id/detach",
+    method: "PaymentMethodResource.detach",
+    supports: [],
+    answers: "payment_method",
+    run({ world, id, cause }) {
+      const method = found(world, id);
+      if (method.customer === null) {
+        throw invalid(
+          "The payment method you provided is not attached to a customer so detachment is impossible.",
+        );
+      }
+      return inTimeOf(world, idOf(method.customer), () => {
+        dropMethod(world, cause, method);
+        return method;
+      });
+    },
+  }),
+  route<Stripe.PaymentMethodUpdateParams>({
+    verb: "POST",
+    path: "/v1/payment_methods/:id",
+    method: "PaymentMethodResource.update",
+    supports: ["metadata"],
+    answers: "payment_method",
+    run({ world, id, cause, params }) {
+      const method = found(world, id);
+      if (method.customer === null) {
+        throw invalid("You must save this PaymentMethod to a customer before you can update it.");
+      }
+      const before = copy(method);
+      method.metadata = mergeMetadata(method.metadata, params.metadata);
+      world.emit(cause, "payment_method.updated", method, before);
       return method;
     },
   }),
@@ -115,6 +244,22 @@ export const paymentMethods = [
         .filter(({ customer }) => (params.customer === undefined ? true : customer === params.customer))
         .filter(({ type }) => params.type === undefined || type === params.type);
       return page(all, params, "/v1/payment_methods", "PaymentMethod");
+    },
+  }),
+  route<Stripe.CustomerListPaymentMethodsParams>({
+    verb: "GET",
+    path: "/v1/customers/:id/payment_methods",
+    method: "CustomerResource.listPaymentMethods",
+    supports: ["type", "limit", "starting_after", "ending_before"],
+    answers: "payment_method",
+    run({ world, id, params }) {
+      if (!world.customers.get(id)) throw noSuch("customer", id);
+      return page(
+        methodsOf(world, id, params.type),
+        params,
+        `/v1/customers/${id}/payment_methods`,
+        "PaymentMethod",
+      );
     },
   }),
 ];

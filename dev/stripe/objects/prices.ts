@@ -84,7 +84,7 @@ export function keepPrice(world: World, cause: Cause, { price, product, robbed }
 }
 
 /** The SDK reads a decimal from text; kept here is the text. */
-function onTheWire(amount: number): Stripe.Decimal {
+export function onTheWire(amount: number): Stripe.Decimal {
   return String(amount) as unknown as Stripe.Decimal;
 }
 
@@ -166,6 +166,13 @@ export function sellablePrice(world: World, id: string, param: string): Stripe.P
     throw invalid("The price specified is inactive. This field only accepts active prices.", { param });
   }
   return price;
+}
+
+/** @throws Refusal naming `param` when the price is not this product's, or does not recur. */
+export function priceOfProduct(world: World, id: string, product: string, param: string): Stripe.Price {
+  const price = sellablePrice(world, id, param);
+  if (price.product === product && price.type === "recurring") return price;
+  throw invalid(`The price ${id} is no recurring price of the product ${product}.`, { param });
 }
 
 function found(world: World, id: string): Stripe.Price {

@@ -7,9 +7,11 @@ import { onItsOwn, type World } from "../world.ts";
 import { bookTaking, take } from "./capture.ts";
 import type { Outcome } from "./checkout.ts";
 import { adoptCustomer, complete, intentOf, storedIntent } from "./session-intent.ts";
+import { proveStoring } from "./setup-checkout.ts";
+import { proveSubscriber } from "./subscription-checkout.ts";
 import { readCard, type Decline, type TestCard } from "./test-cards.ts";
 
-const FAILED_PROOF = {
+export const FAILED_PROOF = {
   code: "payment_intent_authentication_failure",
   message:
     "We are unable to authenticate your payment method. Please choose a different payment method and try again.",
@@ -45,21 +47,15 @@ export function authenticate(
   completes: boolean,
 ): Outcome | undefined {
   if (session.status !== "open") return { kind: "closed", status: session.status ?? "unknown" };
+  if (session.mode === "subscription") return proveSubscriber(world, session, completes);
+  if (session.mode === "setup") return proveStoring(world, session, completes);
   const intent = storedIntent(world, session);
   const challenge = intent && world.challenges.get(intent.id);
   if (!challenge) return undefined;
   world.challenges.delete(intent.id);
   intent.next_action = null;
   if (completes) return attempt(world, session, intent, challenge.card, challenge.payer);
-  const method = createCard(world, challenge.card, challenge.payer);
-  intent.status = "requires_payment_method";
-  intent.last_payment_error = {
-    ...FAILED_PROOF,
-    doc_url: docOf(FAILED_PROOF.code),
-    payment_method: frozen(method),
-    type: "invalid_request_error",
-  };
-  world.emit(onItsOwn, "payment_intent.payment_failed", intent);
+  refuseProof(world, intent, createCard(world, challenge.card, challenge.payer));
   return { kind: "declined", ...FAILED_PROOF };
 }
 
@@ -89,7 +85,19 @@ function fail(
   decline: Decline,
   payer: Payer,
 ): void {
-  const method = createCard(world, card, payer);
+  refuseCharge(world, { intent, method: createCard(world, card, payer), card, decline, payer });
+}
+
+export type RefusedCharge = {
+  readonly intent: Stripe.PaymentIntent;
+  readonly method: Stripe.PaymentMethod;
+  readonly card: TestCard;
+  readonly decline: Decline;
+  readonly payer: Payer;
+};
+
+/** A charge that the bank declines, and the PaymentIntent that waits for another means. */
+export function refuseCharge(world: World, { intent, method, card, decline, payer }: RefusedCharge): void {
   const charge = createCharge(world, {
     paymentIntent: intent,
     paymentMethod: method,
@@ -99,6 +107,8 @@ function fail(
   });
   intent.status = "requires_payment_method";
   intent.latest_charge = charge.id;
+  intent.payment_method = null;
+  intent.next_action = null;
   intent.last_payment_error = {
     advice_code: "try_again_later",
     charge: charge.id,
@@ -110,6 +120,20 @@ function fail(
     type: "card_error",
   };
   world.emit(onItsOwn, "charge.failed", charge);
+  world.emit(onItsOwn, "payment_intent.payment_failed", intent);
+}
+
+/** The holder did not prove who they are: the PaymentIntent waits for another means. */
+export function refuseProof(world: World, intent: Stripe.PaymentIntent, method: Stripe.PaymentMethod): void {
+  intent.status = "requires_payment_method";
+  intent.payment_method = null;
+  intent.next_action = null;
+  intent.last_payment_error = {
+    ...FAILED_PROOF,
+    doc_url: docOf(FAILED_PROOF.code),
+    payment_method: frozen(method),
+    type: "invalid_request_error",
+  };
   world.emit(onItsOwn, "payment_intent.payment_failed", intent);
 }
 

@@ -7,6 +7,8 @@ import { payByTransfer } from "./bank-transfer.ts";
 import { payByCard } from "./card.ts";
 import { payByCrypto } from "./crypto.ts";
 import { adoptCustomer, complete } from "./session-intent.ts";
+import { storeCard } from "./setup-checkout.ts";
+import { subscribe } from "./subscription-checkout.ts";
 import { SUCCESS_NUMBER } from "./test-cards.ts";
 
 export type Means =
@@ -21,8 +23,8 @@ export type Payment = {
 
 export type Outcome =
   | { readonly kind: "paid" | "processing"; readonly paymentIntent: Stripe.PaymentIntent | null }
-  /** The holder of the card has to prove who they are. */
-  | { readonly kind: "requires_action"; readonly paymentIntent: Stripe.PaymentIntent }
+  /** The holder of the card has to prove who they are; a PaymentIntent is there where a payment waits for it. */
+  | { readonly kind: "requires_action"; readonly paymentIntent: Stripe.PaymentIntent | null }
   | { readonly kind: "declined"; readonly code: string; readonly message: string }
   | { readonly kind: "closed"; readonly status: string };
 
@@ -42,6 +44,8 @@ export function paySession(world: World, session: Stripe.Checkout.Session, payme
     email: session.customer_details?.email ?? payment.email ?? null,
     name: payment.name ?? session.customer_details?.name ?? null,
   };
+  if (session.mode === "subscription") return subscribe(world, session, payment.means, payer);
+  if (session.mode === "setup") return storeCard(world, session, payment.means, payer);
   if (session.amount_total === 0) {
     adoptCustomer(world, session, undefined, payer);
     complete(world, session, payer, "no_payment_required");
@@ -81,6 +85,8 @@ export function paySessionAgain(world: World, first: Stripe.Checkout.Session, pa
     created: world.seconds(),
     payment_intent: null,
     payment_status: first.amount_total === 0 ? "no_payment_required" : "unpaid",
+    invoice: null,
+    subscription: null,
     status: "open",
     url: `${world.url()}/c/pay/${id}`,
   });

@@ -15,7 +15,11 @@ export type TestCard = {
   readonly funding: "credit" | "debit";
   /** The holder has to prove who they are before anything else happens. */
   readonly authenticates?: true;
+  /** …also when the card was stored with such a proof and its holder is not there. */
+  readonly always?: true;
   readonly decline?: Decline;
+  /** It can be stored all the same: only charges are declined. */
+  readonly attaches?: true;
   /** The bank disputes the payment as soon as it is made. */
   readonly dispute?: Opening;
   /** A refund begins as pending, or seems to have succeeded and fails after all. */
@@ -33,6 +37,7 @@ export type Unusable = {
 
 export const SUCCESS_NUMBER = "4242424242424242";
 export const DECLINED_NUMBER = "4000000000000002";
+export const STORED_AND_DECLINED_NUMBER = "4000000000000341";
 
 export const testCards: readonly TestCard[] = [
   { number: SUCCESS_NUMBER, brand: "visa", funding: "credit" },
@@ -83,6 +88,19 @@ export const testCards: readonly TestCard[] = [
     },
   },
   {
+    number: STORED_AND_DECLINED_NUMBER,
+    brand: "visa",
+    funding: "credit",
+    attaches: true,
+    note: "Can be stored; every charge is declined",
+    decline: {
+      code: "card_declined",
+      declineCode: "generic_decline",
+      message: "Your card was declined.",
+      reason: "generic_decline",
+    },
+  },
+  {
     number: "4000002500003155",
     brand: "visa",
     funding: "credit",
@@ -94,6 +112,7 @@ export const testCards: readonly TestCard[] = [
     brand: "visa",
     funding: "credit",
     authenticates: true,
+    always: true,
     note: "Asks for 3-D Secure, always",
   },
   {
@@ -145,6 +164,19 @@ export const testCards: readonly TestCard[] = [
     refund: "fails_later",
   },
 ];
+
+/** Stripe's ready-made payment methods for tests: storing one makes a payment method of that card. */
+export const testMethods: Readonly<Record<string, string>> = {
+  pm_card_visa: SUCCESS_NUMBER,
+  pm_card_visa_debit: "4000056655665556",
+  pm_card_mastercard: "5555555555554444",
+  pm_card_authenticationRequired: "4000002760003184",
+  pm_card_authenticationRequiredOnSetup: "4000002500003155",
+  pm_card_chargeCustomerFail: STORED_AND_DECLINED_NUMBER,
+  pm_card_chargeDeclined: DECLINED_NUMBER,
+  pm_card_chargeDeclinedInsufficientFunds: "4000000000009995",
+  pm_card_createDispute: "4000000000000259",
+};
 
 export function readCard(text: string): TestCard | Unusable {
   const number = text.replaceAll(/[\s-]/g, "");

@@ -2,13 +2,20 @@
 
 export type ErrorType = "api_error" | "card_error" | "idempotency_error" | "invalid_request_error";
 
-export type RefusalDetails = { readonly param?: string; readonly code?: string; readonly status?: number };
+export type RefusalDetails = {
+  readonly param?: string;
+  readonly code?: string;
+  /** The bank's reason for a declined card. */
+  readonly declineCode?: string | undefined;
+  readonly status?: number;
+};
 
 /** Thrown anywhere below a route; the protocol turns it into an answer. */
 export class Refusal extends Error {
   readonly status: number;
   readonly type: ErrorType;
   readonly code: string | undefined;
+  readonly declineCode: string | undefined;
   readonly param: string | undefined;
 
   constructor(type: ErrorType, message: string, details: RefusalDetails = {}) {
@@ -17,6 +24,7 @@ export class Refusal extends Error {
     this.type = type;
     this.status = details.status ?? 400;
     this.code = details.code;
+    this.declineCode = details.declineCode;
     this.param = details.param;
   }
 }
@@ -60,6 +68,7 @@ export function envelope(refusal: Refusal, requestId: string): { error: Record<s
             code: refusal.code,
             doc_url: `https://stripe.com/docs/error-codes/${refusal.code.replaceAll("_", "-")}`,
           }),
+      ...(refusal.declineCode === undefined ? {} : { decline_code: refusal.declineCode }),
       message: refusal.message,
       ...(refusal.param === undefined ? {} : { param: refusal.param }),
       request_log_url: `https://dashboard.stripe.com/test/logs/${requestId}`,

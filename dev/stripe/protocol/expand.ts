@@ -12,10 +12,12 @@ export type Expander = {
   include(resource: string, field: string, id: string): unknown;
 };
 
-/** Which lists can be asked for with `expand`, by resource. */
+/** What is in an answer only when `expand` asks for it, by resource. */
 const INCLUDABLE: Readonly<Record<string, readonly string[]>> = {
   charge: ["refunds"],
   "checkout.session": ["line_items"],
+  customer: ["subscriptions"],
+  invoice: ["confirmation_secret", "payments"],
 };
 
 /**

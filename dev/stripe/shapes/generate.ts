@@ -54,13 +54,12 @@ export function generateShapes(resources: string): Shapes {
     if (root.methods !== undefined) {
       for (const method of ownMethods(typeNamed(root, root.methods))) {
         const taken = paramsOf(checker, method);
-        if (taken) params[`${root.methods}.${method.name}`] = reader.shapeOf(taken);
+        if (taken) params[`${root.as ?? root.methods}.${method.name}`] = reader.shapeOf(taken);
       }
     }
     if (root.file === "Events") {
       for (const type of emittedEvents) {
-        const name = `${type.split(/[._]/).map(capitalised).join("")}Event`;
-        events[type] = reader.shapeOf(typeNamed(root, name));
+        events[type] = reader.shapeOf(typeNamed(root, eventNamed([...root.exported.keys()], type)));
       }
     }
   }
@@ -158,6 +157,8 @@ function paramsOf(checker: ts.TypeChecker, method: ts.Symbol): ts.Type | undefin
   return parameter && checker.getNonNullableType(checker.getTypeOfSymbol(parameter));
 }
 
-function capitalised(word: string): string {
-  return word.charAt(0).toUpperCase() + word.slice(1);
+/** The SDK writes `invoiceitem.created` as `InvoiceItemCreatedEvent`: only the letters tell. */
+function eventNamed(exported: readonly string[], type: string): string {
+  const letters = `${type.replaceAll(/[._]/g, "")}event`;
+  return exported.find((name) => name.toLowerCase() === letters) ?? type;
 }

@@ -1,7 +1,17 @@
 /** Which of the SDK's resources this stand-in knows: their shapes are generated, all others stay foreign. */
 
-/** File under the SDK's `resources`, its class of methods, and its interfaces that are answered. */
-export const scope = [
+type Known = {
+  /** Under the SDK's `resources`. */
+  readonly file: string;
+  /** Its class of methods. */
+  readonly methods: string | undefined;
+  /** What that class is called here, where two files call theirs the same. */
+  readonly as?: string;
+  /** Its interfaces that are answered. */
+  readonly answers: readonly string[];
+};
+
+export const scope: readonly Known[] = [
   { file: "Balance", methods: "BalanceResource", answers: ["Balance"] },
   { file: "BalanceTransactions", methods: "BalanceTransactionResource", answers: ["BalanceTransaction"] },
   { file: "Charges", methods: "ChargeResource", answers: ["Charge"] },
@@ -18,10 +28,42 @@ export const scope = [
   { file: "Products", methods: "ProductResource", answers: ["Product"] },
   { file: "PromotionCodes", methods: "PromotionCodeResource", answers: ["PromotionCode"] },
   { file: "Refunds", methods: "RefundResource", answers: ["Refund"] },
+  {
+    file: "BillingPortal/Configurations",
+    methods: "ConfigurationResource",
+    as: "PortalConfigurationResource",
+    answers: ["Configuration"],
+  },
+  {
+    file: "BillingPortal/Sessions",
+    methods: "SessionResource",
+    as: "PortalSessionResource",
+    answers: ["Session"],
+  },
+  { file: "CustomerBalanceTransactions", methods: undefined, answers: ["CustomerBalanceTransaction"] },
+  { file: "Discounts", methods: undefined, answers: ["Discount"] },
+  { file: "InvoiceItems", methods: "InvoiceItemResource", answers: ["InvoiceItem"] },
+  { file: "InvoiceLineItems", methods: undefined, answers: ["InvoiceLineItem"] },
+  { file: "InvoicePayments", methods: "InvoicePaymentResource", answers: ["InvoicePayment"] },
+  { file: "Invoices", methods: "InvoiceResource", answers: ["Invoice"] },
+  { file: "Plans", methods: undefined, answers: ["Plan"] },
+  { file: "Radar/EarlyFraudWarnings", methods: "EarlyFraudWarningResource", answers: ["EarlyFraudWarning"] },
+  { file: "SetupIntents", methods: "SetupIntentResource", answers: ["SetupIntent"] },
+  { file: "SubscriptionItems", methods: "SubscriptionItemResource", answers: ["SubscriptionItem"] },
+  {
+    file: "SubscriptionSchedules",
+    methods: "SubscriptionScheduleResource",
+    answers: ["SubscriptionSchedule"],
+  },
+  { file: "Subscriptions", methods: "SubscriptionResource", answers: ["Subscription"] },
+  { file: "TestHelpers/TestClocks", methods: "TestClockResource", answers: ["TestClock"] },
   { file: "WebhookEndpoints", methods: "WebhookEndpointResource", answers: ["WebhookEndpoint"] },
-] as const;
+];
 
 export const emittedEvents = [
+  "billing_portal.configuration.created",
+  "billing_portal.configuration.updated",
+  "billing_portal.session.created",
   "charge.dispute.closed",
   "charge.dispute.created",
   "charge.dispute.funds_reinstated",
@@ -42,13 +84,37 @@ export const emittedEvents = [
   "coupon.updated",
   "customer.created",
   "customer.deleted",
+  "customer.discount.created",
+  "customer.discount.deleted",
+  "customer.subscription.created",
+  "customer.subscription.deleted",
+  "customer.subscription.paused",
+  "customer.subscription.resumed",
+  "customer.subscription.trial_will_end",
+  "customer.subscription.updated",
   "customer.updated",
+  "invoice.created",
+  "invoice.finalized",
+  "invoice.marked_uncollectible",
+  "invoice.paid",
+  "invoice.payment_action_required",
+  "invoice.payment_failed",
+  "invoice.payment_succeeded",
+  "invoice.upcoming",
+  "invoice.updated",
+  "invoice.voided",
+  "invoice_payment.paid",
+  "invoiceitem.created",
+  "invoiceitem.deleted",
   "payment_intent.canceled",
   "payment_intent.created",
   "payment_intent.payment_failed",
   "payment_intent.processing",
   "payment_intent.requires_action",
   "payment_intent.succeeded",
+  "payment_method.attached",
+  "payment_method.detached",
+  "payment_method.updated",
   "payout.created",
   "payout.failed",
   "payout.paid",
@@ -62,9 +128,24 @@ export const emittedEvents = [
   "product.updated",
   "promotion_code.created",
   "promotion_code.updated",
+  "radar.early_fraud_warning.created",
   "refund.created",
   "refund.failed",
   "refund.updated",
+  "setup_intent.canceled",
+  "setup_intent.created",
+  "setup_intent.requires_action",
+  "setup_intent.setup_failed",
+  "setup_intent.succeeded",
+  "subscription_schedule.canceled",
+  "subscription_schedule.completed",
+  "subscription_schedule.created",
+  "subscription_schedule.released",
+  "subscription_schedule.updated",
+  "test_helpers.test_clock.advancing",
+  "test_helpers.test_clock.created",
+  "test_helpers.test_clock.deleted",
+  "test_helpers.test_clock.ready",
 ] as const;
 
 export type EmittedEvent = (typeof emittedEvents)[number];
