@@ -9,6 +9,7 @@ import type { Game } from "./game/port.ts";
 import type { Consciousness, Limiter } from "./redis/port.ts";
 import type { StripeHistory } from "./stripe/history.ts";
 import type { Stripe } from "./stripe/port.ts";
+import type { PromotionCodes } from "./stripe/promotion-codes-port.ts";
 import type { Town } from "./town/port.ts";
 import { createTrips, type Trips } from "./trips.ts";
 import type { Venice } from "./venice/port.ts";
@@ -28,6 +29,7 @@ export type Ports = {
   readonly db: Database;
   readonly stripe: Stripe;
   readonly stripeHistory: StripeHistory;
+  readonly promotionCodes: PromotionCodes;
   readonly venice: Venice;
   /** Undefined where the operator has not named the game's API. */
   readonly game: Game | undefined;

@@ -7,6 +7,7 @@ const smtpUrl = z
   .url({ protocol: /^smtps?$/, hostname: /./, error: "must be an smtp:// or smtps:// URL" })
   .regex(/^(?:[^%]|%[\da-f]{2})*$/i, "must have each % of its user or password written as %25");
 const secret = z.string().min(1, "must not be empty");
+const limitCents = z.coerce.number().int().positive().optional();
 const signingSecret = z.string().min(32, "must have at least 32 characters");
 
 const schema = z
@@ -26,6 +27,12 @@ const schema = z
       ),
     STRIPE_WEBHOOK_SECRET: z.string().startsWith("whsec_", "must be a webhook signing secret (whsec_…)"),
     STRIPE_API_BASE: url.optional(),
+
+    LIMIT_TRANSACTION_CENTS: limitCents,
+    LIMIT_ACCOUNT_DAY_CENTS: limitCents,
+    LIMIT_ACCOUNT_MONTH_CENTS: limitCents,
+    LIMIT_CITIZEN_DAY_CENTS: limitCents,
+    LIMIT_CITIZEN_MONTH_CENTS: limitCents,
 
     AIRTABLE_API_KEY: secret,
     AIRTABLE_BASE_ID: z.string().regex(/^app\w+$/, "must be an Airtable base id (app…)"),

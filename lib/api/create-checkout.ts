@@ -1,7 +1,7 @@
 /** `create-checkout`: an order becomes a payment page. */
 import * as z from "zod";
 import { declare } from "../http/declare.ts";
-import { oneOrder, orderShape } from "./order.ts";
+import { oneOrder, orderShape, promotionProblems } from "./order.ts";
 import { millisWire, timeWire } from "./wire.ts";
 
 export const createCheckoutApi = declare({
@@ -22,14 +22,14 @@ export const createCheckoutApi = declare({
             .min(1, "must not be empty")
             .max(2_000, "must have at most 2000 characters")
             .optional()
-            .meta({ description: "What quote answered, in place of pack, amountCents and deliverTo." }),
+            .meta({ description: "What quote answered, in place of all else." }),
         })
-        .transform(({ pack, amountCents, deliverTo, quote }, context) => {
+        .transform(({ pack, amountCents, deliverTo, promotionCode, quote }, context) => {
           if (quote === undefined) {
             const order = oneOrder({ pack, amountCents }, context, "give one of pack, amountCents and quote");
-            return { kind: "ordered" as const, order, deliverTo: deliverTo ?? "venice" };
+            return { kind: "ordered" as const, order, deliverTo: deliverTo ?? "venice", promotionCode };
           }
-          const more = Object.entries({ pack, amountCents, deliverTo }).find(
+          const more = Object.entries({ pack, amountCents, deliverTo, promotionCode }).find(
             ([, value]) => value !== undefined,
           );
           if (!more) return { kind: "quoted" as const, quote };
@@ -59,6 +59,9 @@ export const createCheckoutApi = declare({
         "quote_expired",
         "quote_used",
         "price_expired",
+        "price_mismatch",
+        "limit_reached",
+        ...promotionProblems,
         "reserve_too_low",
         "limiter_unavailable",
         "payments_unavailable",

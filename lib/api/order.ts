@@ -17,9 +17,28 @@ export const orderShape = {
     .transform((value) => cents(BigInt(value)))
     .optional(),
   deliverTo: z.enum(["venice", "wallet"]).optional().meta({ description: "venice when left out." }),
+  promotionCode: z
+    .string()
+    .trim()
+    .min(1, "must not be empty")
+    .max(40, "must have at most 40 characters")
+    .regex(/^[\w-]*$/, "must be letters, digits and dashes")
+    .optional()
+    .meta({ description: "As it was given to you, in capital letters or not." }),
 };
 
 type Given = { readonly pack?: PackId | undefined; readonly amountCents?: Cents | undefined };
+
+/** Refusals by the promotion code. */
+export const promotionProblems = [
+  "promotion_unknown",
+  "promotion_expired",
+  "promotion_used_up",
+  "promotion_first_purchase_only",
+  "promotion_below_minimum",
+  "promotion_not_usable",
+  "promotion_leaves_too_little",
+] as const;
 
 /** The one that was given; both or neither is a fault of `pack`. */
 export function oneOrder({ pack, amountCents }: Given, context: z.RefinementCtx, fault: string) {

@@ -32,4 +32,16 @@ export const problemWire = z.strictObject({
   code: z.string(),
   requestId: z.string(),
   field: z.string().optional(),
+  limit: z
+    .string()
+    .optional()
+    .meta({ description: "With limit_reached: the limit that the order would break." }),
+  leftCents: z
+    .int()
+    .optional()
+    .meta({ description: "With limit_reached: the most that this limit allows now." }),
+  resetsAt: timeWire
+    .nullable()
+    .optional()
+    .meta({ description: "With limit_reached: when there is room again; null for one payment's limit." }),
 });

@@ -164,6 +164,47 @@ export const problems = {
     detail:
       "Its payment page has ended and the rate has moved since. Order again with a new Idempotency-Key.",
   },
+  price_mismatch: {
+    status: 409,
+    title: "This order cannot be charged as it was priced",
+    detail: "Nothing was charged, and we were told. Order without a promotion code.",
+  },
+  limit_reached: {
+    status: 409,
+    title: "This is more than may be bought now",
+    detail: "Choose less, or wait until there is room again.",
+  },
+  promotion_expired: {
+    status: 409,
+    title: "This promotion code is over",
+    detail: "Go on without it, or give another one.",
+  },
+  promotion_used_up: {
+    status: 409,
+    title: "This promotion code was used as often as it can be",
+    detail: "Go on without it, or give another one.",
+  },
+  promotion_first_purchase_only: {
+    status: 409,
+    title: "This promotion code is for a first purchase",
+    detail:
+      "You have bought before, or have a payment page open at a first purchase's price: pay that one, or go on without the code.",
+  },
+  promotion_below_minimum: {
+    status: 409,
+    title: "This order is too small for the promotion code",
+    detail: "Choose more, or go on without it.",
+  },
+  promotion_not_usable: {
+    status: 409,
+    title: "This promotion code is not for this order",
+    detail: "Go on without it, or give another one.",
+  },
+  promotion_leaves_too_little: {
+    status: 409,
+    title: "This promotion code leaves too little to pay",
+    detail: "Choose more, or go on without it.",
+  },
   reserve_too_low: {
     status: 409,
     title: "Venice cannot be paid this much right now",
@@ -185,6 +226,11 @@ export const problems = {
     status: 422,
     title: "This is no quote for you",
     detail: "It was changed on the way, or was given to another account. Take a new one.",
+  },
+  promotion_unknown: {
+    status: 422,
+    title: "There is no such promotion code",
+    detail: "Check it, or go on without it.",
   },
   invalid_field: { status: 422, title: "A field is not valid", detail: "Correct the field and send again." },
   unknown_citizen: {
@@ -238,6 +284,8 @@ export type Problem<Code extends ProblemCode = ProblemCode> = {
   readonly detail?: string;
   /** The body's or query's field at fault, as a path: `events.3.units`. */
   readonly field?: string;
+  /** Members of the answer beside those that every refusal has. Public. */
+  readonly more?: Readonly<Record<string, string | number | null>>;
   readonly headers?: Readonly<Record<string, string>>;
 };
 
@@ -249,9 +297,10 @@ export function problem<Code extends ProblemCode>(
 }
 
 /** The wire form. `type` is a stable URI reference that names the code. */
-export function problemBody({ problem: code, detail, field }: Problem, requestId: string) {
+export function problemBody({ problem: code, detail, field, more }: Problem, requestId: string) {
   const known = problems[code];
   return {
+    ...more,
     type: `/problems/${code}`,
     title: known.title,
     status: known.status,

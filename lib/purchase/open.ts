@@ -6,21 +6,20 @@ import { HOUR_MS, later } from "../clock.ts";
 import { isLive } from "../env.ts";
 import { Unavailable } from "../errors.ts";
 import { millis, printDucats, wholeDucats, type Millis } from "../money.ts";
-import type { SessionRequest } from "../stripe/port.ts";
+import { openAlert } from "../operations/alerts.ts";
+import type { PromotionRefusal, SessionRequest } from "../stripe/port.ts";
 import { PROCESSOR } from "../venice/port.ts";
-import { attachSession, openPurchase, renewAttempt, type PurchaseTerms } from "./pin.ts";
-import { orderTerms, type Order } from "./quote.ts";
-import { readQuote, type DeliverTo } from "./signed-quote.ts";
+import { attachSession, openPurchase, releasePurchase, renewAttempt, type PurchaseTerms } from "./pin.ts";
+import type { DiscountOutcome } from "./promotion.ts";
+import { limitsJson, type LimitLeft } from "./spending-limits.ts";
+import { readWish, type Wish } from "./wish.ts";
 
 /** How long a payment page stays open: above Stripe's 30 minutes, with room for a slow retry. */
 const sessionMs = HOUR_MS;
 
 export type OpenRequest = {
   readonly sessionId: string;
-  /** A quote says what is bought and where it goes; without one the rate of this moment counts. */
-  readonly wish:
-    | { readonly kind: "quoted"; readonly quote: string }
-    | { readonly kind: "ordered"; readonly order: Order; readonly deliverTo: DeliverTo };
+  readonly wish: Wish;
   /** The client's: the same for each retry of one order. */
   readonly idempotencyKey: string;
   /** Where the customer's browser comes back to. */
@@ -41,15 +40,19 @@ export type OpenOutcome =
   | { readonly kind: "key_reused" | "unauthorised" | "unknown_citizen" }
   | { readonly kind: "quote_invalid" | "quote_expired" | "quote_used" | "citizen_changed" }
   /** Its page is over, and the rate has moved since: it cannot be gone on with. */
-  | { readonly kind: "price_expired" };
+  | { readonly kind: "price_expired" }
+  | ({ readonly kind: "limit_reached" } & LimitLeft)
+  | Exclude<DiscountOutcome, { kind: "granted" }>
+  /** Stripe reckons another amount than was pinned: nobody can pay it. */
+  | { readonly kind: "price_mismatch" };
 
-type Ports = Pick<App, "db" | "stripe" | "venice" | "clock" | "newId" | "env">;
+type Ports = Pick<App, "db" | "stripe" | "promotionCodes" | "venice" | "clock" | "newId" | "env">;
 
 /** No money is taken before every check has passed; safe to call again with the same key. @throws Unavailable */
 export async function openCheckout(app: Ports, request: OpenRequest): Promise<OpenOutcome> {
   const now = app.clock();
-  const wish = await readWish(app, request.wish, now);
-  if (!wish) return { kind: "quote_invalid" };
+  const wish = await readWish(app, request, now);
+  if (wish.kind !== "read") return wish;
   const pinned = await openPurchase(app.db, {
     at: now,
     id: app.newId("pur"),
@@ -60,6 +63,7 @@ export async function openCheckout(app: Ports, request: OpenRequest): Promise<Op
     livemode: isLive(app.env),
     origin: request.origin,
     expiresAt: later(now, sessionMs),
+    limits: limitsJson(app.env),
   });
   if (pinned.kind !== "pinned") return pinned;
 
@@ -67,19 +71,14 @@ export async function openCheckout(app: Ports, request: OpenRequest): Promise<Op
   const known = settledOrPayable(purchase, now, debtMillis);
   if (known) return known;
   const refusal = await askVenice(app, purchase, promisedMillis);
-  if (refusal) return refusal;
+  if (refusal) return await refused(app, purchase, refusal);
   return await openSession(app, purchase, request.origin, debtMillis);
 }
 
-/** What is to be pinned, and by what a retry is known. Null when it is no quote of ours. */
-async function readWish(app: Ports, wish: OpenRequest["wish"], now: Date) {
-  if (wish.kind === "ordered") {
-    const { order, deliverTo } = wish;
-    const asked = { deliverTo, ...orderFields(order) };
-    return { asked, deliverTo, terms: orderTerms(order), quote: null };
-  }
-  const quote = await readQuote(app.env, wish.quote, now);
-  return quote && { asked: { quote: quote.id }, deliverTo: quote.deliverTo, terms: quote, quote };
+/** An order that comes to nothing takes no room within the limits. */
+async function refused(app: Ports, purchase: PurchaseTerms, refusal: OpenOutcome): Promise<OpenOutcome> {
+  await releasePurchase(app.db, app.clock(), purchase);
+  return refusal;
 }
 
 /** Two requests may race for the next attempt; one of a few rounds finds what the other has made. */
@@ -96,6 +95,8 @@ async function openSession(
     const known = settledOrPayable(purchase, app.clock(), debtMillis);
     if (known) return known;
     const session = await currentSession(app, purchase);
+    if (session.kind === "promotion_refused") return await refused(app, purchase, notTaken(session.reason));
+    if (session.kind === "mismatch") return await mismatched(app, purchase, session.id);
     if (session.kind === "open") {
       const status = await attachSession(app.db, {
         at: app.clock(),
@@ -118,9 +119,10 @@ async function openSession(
       purchase,
       origin,
       expiresAt: later(app.clock(), sessionMs),
+      limits: limitsJson(app.env),
     });
-    if (!renewed) return { kind: "price_expired" };
-    purchase = renewed;
+    if (renewed.kind !== "renewed") return renewed;
+    purchase = renewed.terms;
   }
   throw new Unavailable("stripe", {
     effect: "none",
@@ -131,7 +133,30 @@ async function openSession(
 type CurrentSession =
   | { readonly kind: "open"; readonly id: string; readonly url: string }
   /** Not to be paid any more; an id that is known must still be expired. */
-  | { readonly kind: "over"; readonly id: string | null };
+  | { readonly kind: "over"; readonly id: string | null }
+  /** Open, and for another amount than was pinned. */
+  | { readonly kind: "mismatch"; readonly id: string }
+  | { readonly kind: "promotion_refused"; readonly reason: PromotionRefusal };
+
+/** Ends a session whose amount is not ours, and tells the operator: what Stripe reckons otherwise than we do is not sold. */
+async function mismatched(app: Ports, purchase: PurchaseTerms, sessionId: string): Promise<OpenOutcome> {
+  if ((await app.stripe.expireSession(sessionId)) === "complete")
+    return { kind: "processing", purchaseId: purchase.id };
+  const { id, promotionCode } = purchase;
+  const by =
+    promotionCode === null ? "" : ` by promotion code ${promotionCode}: look at its coupon in Stripe`;
+  await openAlert(app, {
+    kind: "price_mismatch",
+    subject: promotionCode ?? id,
+    message: `Stripe reckoned another amount than ours for purchase ${id}${by}. The order was refused, nothing was charged.`,
+  });
+  return await refused(app, purchase, { kind: "price_mismatch" });
+}
+
+/** Stripe did not take the code, though we would have. */
+function notTaken(reason: PromotionRefusal): OpenOutcome {
+  return reason === "promotion_below_minimum" ? { kind: reason, minimumCents: null } : { kind: reason };
+}
 
 /** The attempt's session. One that was made and never stored comes back by its idempotency key. */
 async function currentSession(app: Ports, purchase: PurchaseTerms): Promise<CurrentSession> {
@@ -140,7 +165,9 @@ async function currentSession(app: Ports, purchase: PurchaseTerms): Promise<Curr
   if (purchase.sessionId !== null) return { kind: "over", id: purchase.sessionId };
   const created = await app.stripe.createSession(sessionRequest(purchase));
   if (created.kind === "expiry_passed") return { kind: "over", id: null };
-  const { id, url } = created.session;
+  if (created.kind === "promotion_refused") return created;
+  const { id, url, amountCents } = created.session;
+  if (amountCents === null || BigInt(amountCents) !== purchase.amountCents) return { kind: "mismatch", id };
   return url !== null && new Date(purchase.expiresAt) > app.clock()
     ? { kind: "open", id, url }
     : { kind: "over", id };
@@ -167,6 +194,8 @@ function sessionRequest(purchase: PurchaseTerms): SessionRequest {
     idempotencyKey: `${purchase.id}-${purchase.attempt}`,
     purchaseId: purchase.id,
     amountCents: purchase.amountCents,
+    discountCents: purchase.discountCents,
+    promotionCode: purchase.promotionCode,
     productId: productId(purchase.pack),
     description: `${printDucats(purchase.totalMillis)} ducats`,
     customerEmail: purchase.email,
@@ -189,10 +218,6 @@ function settledOrPayable(
   if (status === "open" && sessionUrl !== null && new Date(expiresAt) > now)
     return { kind: "opened", purchaseId: id, url: sessionUrl, expiresAt, debtMillis };
   return null;
-}
-
-function orderFields(order: Order) {
-  return "pack" in order ? { pack: order.pack } : { amountCents: order.amountCents.toString() };
 }
 
 function atLeastZero(value: bigint): Millis {

@@ -5,6 +5,7 @@ import { centsColumn, millisColumn, timeColumn } from "../db/columns.ts";
 import { sql, type Database } from "../db/port.ts";
 import type { OrderTerms } from "./quote.ts";
 import type { DeliverTo, SignedQuote } from "./signed-quote.ts";
+import { limitReachedColumn } from "./spending-limits.ts";
 
 const purchaseStatus = z.enum(["draft", "open", "processing", "paid", "expired", "failed", "review"]);
 
@@ -15,6 +16,8 @@ const termsColumn = z.object({
   deliverTo: z.enum(["venice", "wallet"]),
   pack: z.enum(packIds).nullable(),
   amountCents: centsColumn,
+  discountCents: centsColumn,
+  promotionCode: z.string().nullable(),
   totalMillis: millisColumn,
   status: purchaseStatus,
   attempt: z.int(),
@@ -38,8 +41,10 @@ const pinColumn = z.discriminatedUnion("kind", [
       "quote_expired",
       "quote_used",
       "citizen_changed",
+      "promotion_first_purchase_only",
     ]),
   }),
+  limitReachedColumn,
   z.object({
     kind: z.literal("pinned"),
     terms: termsColumn,
@@ -61,21 +66,24 @@ export type PurchaseToPin = {
   readonly livemode: boolean;
   readonly origin: string;
   readonly expiresAt: Date;
+  /** JSON, as limitsJson makes it. */
+  readonly limits: string;
 };
 
-/** Pins a purchase, or finds the one that this account pinned with this key before. */
+/** Pins a purchase and takes its room within the limits, or finds the one that this account pinned with this key before. */
 export async function openPurchase(db: Database, purchase: PurchaseToPin) {
   const { terms, quote } = purchase;
   const quoted = quote && {
     ...{ id: quote.id, accountId: quote.accountId, citizen: quote.citizen, expiresAt: quote.expiresAt },
     microUsdPerDucat: Number(quote.microUsdPerDucat),
+    ...(quote.discount && { ...quote.discount, discountCents: Number(quote.discount.discountCents) }),
   };
   const { pinned } = await db.one(
     sql`select open_purchase(${purchase.at}::timestamptz, ${purchase.id}, ${purchase.sessionId},
       ${purchase.idempotencyKey}, ${purchase.requestHash}::bytea, ${purchase.deliverTo}, ${terms.pack},
       ${terms.amountCents}::bigint, ${terms.baseMillis}::bigint, ${terms.bonusMillis}::bigint,
       ${quoted && JSON.stringify(quoted)}::jsonb, ${purchase.livemode}::boolean, ${purchase.origin},
-      ${purchase.expiresAt}::timestamptz) as pinned`,
+      ${purchase.expiresAt}::timestamptz, ${purchase.limits}::jsonb) as pinned`,
     z.object({ pinned: pinColumn }),
   );
   return pinned;
@@ -86,19 +94,34 @@ type Renewal = {
   readonly purchase: PurchaseTerms;
   readonly origin: string;
   readonly expiresAt: Date;
+  readonly limits: string;
 };
 
-/** Begins the next attempt unless somebody else has; the terms afterwards. Null: its rate is over, and so is its price. */
+const renewedColumn = z.discriminatedUnion("kind", [
+  z.object({ kind: z.literal("renewed"), terms: termsColumn }),
+  z.object({ kind: z.enum(["price_expired", "promotion_first_purchase_only"]) }),
+  limitReachedColumn,
+]);
+
+/** Begins the next attempt unless somebody else has; the terms afterwards. `price_expired`: its rate is over, and so is its price. */
 export async function renewAttempt(
   db: Database,
-  { at, purchase, origin, expiresAt }: Renewal,
-): Promise<PurchaseTerms | null> {
-  const { terms } = await db.one(
+  { at, purchase, origin, expiresAt, limits }: Renewal,
+): Promise<z.output<typeof renewedColumn>> {
+  const { renewed } = await db.one(
     sql`select renew_attempt(${at}::timestamptz, ${purchase.id}, ${purchase.attempt}::int, ${origin},
-      ${expiresAt}::timestamptz) as terms`,
-    z.object({ terms: termsColumn.nullable() }),
+      ${expiresAt}::timestamptz, ${limits}::jsonb) as renewed`,
+    z.object({ renewed: renewedColumn }),
   );
-  return terms;
+  return renewed;
+}
+
+/** Gives the room within the limits back that an attempt took which was refused; a page that somebody has keeps its own. */
+export async function releasePurchase(db: Database, at: Date, purchase: PurchaseTerms): Promise<void> {
+  await db.query(
+    sql`select release_purchase(${at}::timestamptz, ${purchase.id}, ${purchase.attempt}::int)`,
+    z.unknown(),
+  );
 }
 
 type Attachment = {
@@ -108,7 +131,7 @@ type Attachment = {
   readonly url: string;
 };
 
-/** Stores the attempt's session; the purchase's status, or `superseded` by a newer attempt. */
+/** Stores the attempt's session; the purchase's status, or `superseded`: a newer attempt began, or this one was refused meanwhile. */
 export async function attachSession(db: Database, { at, purchase, sessionId, url }: Attachment) {
   const { status } = await db.one(
     sql`select attach_session(${at}::timestamptz, ${purchase.id}, ${purchase.attempt}::int, ${sessionId}, ${url})

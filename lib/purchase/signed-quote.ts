@@ -4,24 +4,24 @@ import { readTokenOfAnyAge, signToken } from "../account/access-token.ts";
 import type { SecretEnv } from "../account/secrets.ts";
 import type { App } from "../app.ts";
 import { packIds } from "../catalog/packs.ts";
-import { later, MINUTE_MS, SECOND_MS } from "../clock.ts";
+import { SECOND_MS } from "../clock.ts";
 import { centsColumn, millisColumn, rateColumn } from "../db/columns.ts";
-import { sql } from "../db/port.ts";
 import { millis, type Millis } from "../money.ts";
-import { currentRateColumn, type Rate } from "../rate/current.ts";
-import { quote, type Order, type Quote } from "./quote.ts";
-
-/** The database lets a purchase be pinned at a rate that was in force no longer ago than this, and five minutes. */
-const lifeMs = 15 * MINUTE_MS;
+import type { Rate } from "../rate/current.ts";
+import type { Discount } from "./promotion.ts";
+import { priceOrder, quoteTerms, type Priced, type Wanted } from "./quote-terms.ts";
+import type { Quote } from "./quote.ts";
+import { limitHit, type LimitLeft } from "./spending-limits.ts";
 
 export type DeliverTo = "venice" | "wallet";
 
-/** What a quote's signature holds together. */
+/** What a quote's signature holds together. `amountCents`: what is charged, the discount off. */
 export type SignedQuote = Quote & {
   readonly id: string;
   readonly accountId: string;
   readonly citizen: string;
   readonly deliverTo: DeliverTo;
+  readonly discount: Discount | null;
   readonly expiresAt: Date;
 };
 
@@ -36,49 +36,33 @@ export type QuoteOutcome =
       readonly expiresInSeconds: number;
       /** Repaid first by the ducats of the purchase. */
       readonly debtMillis: Millis;
+      /** The limit that a checkout would break at this moment; nothing is reserved by a quote. */
+      readonly limitReached: LimitLeft | null;
     }
-  | { readonly kind: "unauthorised" };
+  | { readonly kind: "unauthorised" }
+  | Exclude<Priced, { kind: "priced" }>;
 
-const termsColumn = z.discriminatedUnion("kind", [
-  z.object({ kind: z.literal("unauthorised") }),
-  z.object({
-    kind: z.literal("quotable"),
-    accountId: z.string(),
-    citizen: z.string(),
-    debtMillis: millisColumn,
-    rate: currentRateColumn,
-  }),
-]);
-
-/** Promises the rate of this moment for an order; nothing is stored. */
+/** Promises the rate of this moment for an order; nothing is stored. Stripe is asked for a code only. @throws Unavailable */
 export async function takeQuote(
-  app: Pick<App, "db" | "env" | "clock" | "newId">,
+  app: Pick<App, "db" | "promotionCodes" | "env" | "clock" | "newId">,
   sessionId: string,
-  order: Order,
-  deliverTo: DeliverTo,
+  wanted: Wanted,
 ): Promise<QuoteOutcome> {
   const now = app.clock();
-  const { terms } = await app.db.one(
-    sql`select quote_terms(${now}::timestamptz, ${sessionId}) as terms`,
-    z.object({ terms: termsColumn }),
-  );
+  const terms = await quoteTerms(app, sessionId, now);
   if (terms.kind === "unauthorised") return terms;
-  const { accountId, citizen, rate, debtMillis } = terms;
-  const signed: SignedQuote = {
-    ...quote(order, rate.microUsdPerDucat),
-    id: app.newId("quo"),
-    ...{ accountId, citizen, deliverTo },
-    // To the second, as a token says it.
-    expiresAt: new Date(Math.floor(later(now, lifeMs).getTime() / SECOND_MS) * SECOND_MS),
-  };
+  const priced = await priceOrder(app, wanted, terms, now);
+  if (priced.kind !== "priced") return priced;
+  const { quote } = priced;
   return {
     kind: "quoted",
-    token: await signQuote(app.env, signed, now),
-    quote: signed,
-    totalMillis: millis(signed.baseMillis + signed.bonusMillis),
-    rate,
-    expiresInSeconds: Math.floor((signed.expiresAt.getTime() - now.getTime()) / SECOND_MS),
-    debtMillis,
+    token: await signQuote(app.env, quote, now),
+    quote,
+    totalMillis: millis(quote.baseMillis + quote.bonusMillis),
+    rate: terms.rate,
+    expiresInSeconds: Math.floor((quote.expiresAt.getTime() - now.getTime()) / SECOND_MS),
+    debtMillis: terms.debtMillis,
+    limitReached: limitHit(terms.left, quote.amountCents),
   };
 }
 
@@ -93,15 +77,21 @@ const claimsShape = z.object({
   baseMillis: millisColumn,
   bonusMillis: millisColumn,
   microUsdPerDucat: rateColumn,
+  discount: z
+    .object({ promotionCode: z.string(), discountCents: centsColumn, firstPurchaseOnly: z.boolean() })
+    // A quote from before there were codes has none, for its quarter of an hour.
+    .nullable()
+    .default(null),
 });
 
 function signQuote(env: SecretEnv, signed: SignedQuote, now: Date): Promise<string> {
-  const { id, accountId, expiresAt, ...held } = signed;
+  const { id, accountId, expiresAt, discount, ...held } = signed;
   const figures = {
     amountCents: Number(held.amountCents),
     baseMillis: Number(held.baseMillis),
     bonusMillis: Number(held.bonusMillis),
     microUsdPerDucat: Number(held.microUsdPerDucat),
+    discount: discount && { ...discount, discountCents: Number(discount.discountCents) },
   };
   return signToken(env, "cascade-quote", { jti: id, sub: accountId, ...held, ...figures }, now, expiresAt);
 }

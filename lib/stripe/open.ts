@@ -3,10 +3,13 @@ import type StripeSdk from "stripe";
 import type { Core } from "../app.ts";
 import { Unavailable } from "../errors.ts";
 import { stripeClient } from "./client.ts";
+import { guarded } from "./guarded.ts";
 import type { StripeHistory } from "./history.ts";
 import { createRefund, readPayment } from "./payments.ts";
 import { balancePage, eventsPage, readCurrent, readEvent } from "./read-history.ts";
 import type { CreateOutcome, ExpireOutcome, SessionRequest, Stripe } from "./port.ts";
+import type { PromotionCodes } from "./promotion-codes-port.ts";
+import { findPromotionCodes, refusalOfPromotion } from "./promotion-codes.ts";
 
 /** Stripe's default, and ours by intention. */
 const toleranceSeconds = 300;
@@ -79,6 +82,15 @@ export function stripeHistory({ env, trips }: Core): StripeHistory {
   };
 }
 
+export function promotionCodes({ env, trips }: Core): PromotionCodes {
+  return {
+    async find(text) {
+      const sdk = await stripeClient(env);
+      return await guarded(() => findPromotionCodes(sdk, text, () => trips.count("stripe")));
+    },
+  };
+}
+
 async function create(sdk: StripeSdk, request: SessionRequest): Promise<CreateOutcome> {
   const { default: Sdk } = await import("stripe");
   const metadata = { purchase: request.purchaseId };
@@ -91,11 +103,13 @@ async function create(sdk: StripeSdk, request: SessionRequest): Promise<CreateOu
             quantity: 1,
             price_data: {
               currency: "usd",
-              unit_amount: Number(request.amountCents),
+              unit_amount: Number(request.amountCents + request.discountCents),
               product: request.productId,
             },
           },
         ],
+        // A code is typed on our page, never on Stripe's: what is charged there must be what was pinned here.
+        ...(request.promotionCode === null ? {} : { discounts: [{ promotion_code: request.promotionCode }] }),
         client_reference_id: request.purchaseId,
         metadata,
         payment_intent_data: { metadata, description: request.description },
@@ -108,10 +122,15 @@ async function create(sdk: StripeSdk, request: SessionRequest): Promise<CreateOu
       },
       { idempotencyKey: request.idempotencyKey },
     );
-    return { kind: "created", session: { id: sessionId(session), url: session.url } };
+    return {
+      kind: "created",
+      session: { id: sessionId(session), url: session.url, amountCents: session.amount_total },
+    };
   } catch (error) {
-    if (error instanceof Sdk.errors.StripeInvalidRequestError && error.param === "expires_at")
-      return { kind: "expiry_passed" };
+    if (!(error instanceof Sdk.errors.StripeInvalidRequestError)) throw error;
+    if (error.param === "expires_at") return { kind: "expiry_passed" };
+    if (error.param?.startsWith("discounts") && request.promotionCode !== null)
+      return { kind: "promotion_refused", reason: refusalOfPromotion(error) };
     throw error;
   }
 }
@@ -135,21 +154,4 @@ function sessionId(session: { object?: string; id?: string }): string {
   if (session.object !== "checkout.session" || !session.id?.startsWith("cs_"))
     throw new Unavailable("stripe", { effect: "unknown", message: "Stripe's answer is no checkout session" });
   return session.id;
-}
-
-/** What the SDK gave up on after its own retries is a service that is away; the rest is our mistake and stays thrown. */
-async function guarded<T>(call: () => Promise<T>): Promise<T> {
-  const { default: Sdk } = await import("stripe");
-  try {
-    return await call();
-  } catch (error) {
-    if (
-      error instanceof Sdk.errors.StripeConnectionError ||
-      error instanceof Sdk.errors.StripeAPIError ||
-      error instanceof Sdk.errors.StripeRateLimitError ||
-      (error instanceof Sdk.errors.StripeError && error.statusCode === 409)
-    )
-      throw new Unavailable("stripe", { effect: "unknown", cause: error });
-    throw error;
-  }
 }

@@ -5,7 +5,11 @@ export type SessionRequest = {
   /** `<purchase>-<attempt>`: with the same parameters the same session comes back (24 hours). */
   readonly idempotencyKey: string;
   readonly purchaseId: string;
+  /** What is charged, the discount off. */
   readonly amountCents: Cents;
+  readonly discountCents: Cents;
+  /** Stripe's id of the code whose discount it is. */
+  readonly promotionCode: string | null;
   readonly productId: string;
   readonly description: string;
   readonly customerEmail: string;
@@ -15,12 +19,27 @@ export type SessionRequest = {
   readonly expiresAt: Date;
 };
 
-export type Session = { readonly id: string; readonly url: string | null };
+/** `amountCents`: what Stripe will charge. */
+export type Session = {
+  readonly id: string;
+  readonly url: string | null;
+  readonly amountCents: number | null;
+};
+
+/** Why Stripe does not take a promotion code that it was asked to take. */
+export type PromotionRefusal =
+  | "promotion_unknown"
+  | "promotion_expired"
+  | "promotion_used_up"
+  | "promotion_first_purchase_only"
+  | "promotion_below_minimum"
+  | "promotion_not_usable";
 
 export type CreateOutcome =
   | { readonly kind: "created"; readonly session: Session }
   /** The pinned expiry is too near by now, and no session was ever made with this key. */
-  | { readonly kind: "expiry_passed" };
+  | { readonly kind: "expiry_passed" }
+  | { readonly kind: "promotion_refused"; readonly reason: PromotionRefusal };
 
 export type ExpireOutcome = "expired" | "complete";
 

@@ -4,21 +4,24 @@ import { endpoint } from "../../lib/http/endpoint.ts";
 import { refusalByLimits } from "../../lib/http/limits.ts";
 import { orderKey } from "../../lib/http/order-key.ts";
 import { problem } from "../../lib/http/problem.ts";
+import { limitProblem, promotionProblem } from "../../lib/http/refused-order.ts";
 import { printDucats } from "../../lib/money.ts";
 import { countCheckout } from "../../lib/purchase/limit.ts";
 import { openCheckout } from "../../lib/purchase/open.ts";
 import { limiter } from "../../lib/redis/open.ts";
-import { stripe } from "../../lib/stripe/open.ts";
+import { promotionCodes, stripe } from "../../lib/stripe/open.ts";
 import { venice } from "../../lib/venice/open.ts";
 
 export default endpoint(
   createCheckoutApi,
-  { db, limiter, stripe, venice },
+  { db, limiter, stripe, promotionCodes, venice },
   {
     POST: async ({ app, request, caller, body, form, origin, rawBody, note }) => {
       const idempotencyKey = orderKey(request, form, rawBody, app.clock());
       if (!idempotencyKey) return problem("idempotency_key_required");
-      const refusal = refusalByLimits([await countCheckout(app.limiter, caller.accountId)], app.clock());
+      const withCode = body.kind === "ordered" && body.promotionCode !== undefined;
+      const counted = await countCheckout(app.limiter, caller.accountId, withCode);
+      const refusal = refusalByLimits(counted, app.clock());
       if (refusal) return refusal;
       const outcome = await openCheckout(app, {
         sessionId: caller.sessionId,
@@ -59,7 +62,18 @@ export default endpoint(
         case "quote_used":
           return problem(outcome.kind, { field: "quote" });
         case "price_expired":
-          return problem("price_expired");
+        case "price_mismatch":
+          return problem(outcome.kind);
+        case "limit_reached":
+          return limitProblem(outcome);
+        case "promotion_unknown":
+        case "promotion_expired":
+        case "promotion_used_up":
+        case "promotion_first_purchase_only":
+        case "promotion_below_minimum":
+        case "promotion_not_usable":
+        case "promotion_leaves_too_little":
+          return promotionProblem(outcome);
         case "citizen_changed":
           return problem("citizen_changed", {
             field: "quote",

@@ -11,9 +11,11 @@ import {
   rateShape,
 } from "./wire.ts";
 
-export type Order =
-  | { readonly pack: string; readonly deliverTo: "venice" | "wallet" }
-  | { readonly amountCents: number; readonly deliverTo: "venice" | "wallet" };
+export type Order = ({ readonly pack: string } | { readonly amountCents: number }) & {
+  readonly deliverTo: "venice" | "wallet";
+  /** As it was typed. */
+  readonly promotionCode?: string | undefined;
+};
 
 export const readPacks = () => call("packs", packsShape);
 export const readRate = () => call("rate", rateShape);

@@ -13,11 +13,11 @@ export type Counter = {
   readonly clear: () => void;
 };
 
-/** `wanted` is told when another destination was chosen here, so that the form shows it. */
+/** `wanted` is told when the order was changed here, so that the form shows it: another destination, or no promotion code. */
 export function counter(
   place: HTMLElement,
   describe: (order: Order, citizen?: string) => string,
-  wanted: (deliverTo: Order["deliverTo"]) => void,
+  wanted: (order: Order) => void,
 ): Counter {
   let busy = false;
   let ending: number | undefined;
@@ -140,7 +140,15 @@ export function counter(
         return;
       }
       case "invalid_field":
-        notice("bad", [words]);
+      case "promotion_unknown":
+      case "promotion_expired":
+      case "promotion_used_up":
+      case "promotion_first_purchase_only":
+      case "promotion_below_minimum":
+      case "promotion_not_usable":
+      case "promotion_leaves_too_little":
+      case "price_mismatch":
+        notice("bad", [words], order.promotionCode === undefined ? [] : [withoutCode(order)]);
         return;
       default:
         notice("bad", [words], [button("Try again", retry)]);
@@ -148,8 +156,17 @@ export function counter(
   }
 
   function toWallet(given: Order): Promise<void> {
-    wanted("wallet");
-    return quoteAnew({ ...given, deliverTo: "wallet" });
+    return instead({ ...given, deliverTo: "wallet" });
+  }
+
+  function withoutCode(given: Order): HTMLButtonElement {
+    const order = { ...given, promotionCode: undefined };
+    return button("Go on without the code", () => instead(order), "buy-without-code");
+  }
+
+  function instead(order: Order): Promise<void> {
+    wanted(order);
+    return quoteAnew(order);
   }
 
   function button(label: string, act: () => Promise<void>, testid = "order-action"): HTMLButtonElement {

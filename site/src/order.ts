@@ -21,8 +21,9 @@ export type OrderInHand = {
 
 const storageKey = "cascade.order";
 const deliverTo = oneOf("venice", "wallet");
-const packOrder = record({ pack: text, deliverTo });
-const customOrder = record({ amountCents: integer, deliverTo });
+const always = { deliverTo, promotionCode: optional(text) };
+const packOrder = record({ pack: text, ...always });
+const customOrder = record({ amountCents: integer, ...always });
 const order: Guard<Order> = (value): value is Order => packOrder(value) || customOrder(value);
 const offer = record({ quote: quoteShape, key: text, until: text });
 const inHand = record({
@@ -42,7 +43,7 @@ export function goodStill(order: Order, known: OrderInHand | undefined, now: Dat
 }
 
 function sameOrder(one: Order, other: Order): boolean {
-  if (one.deliverTo !== other.deliverTo) return false;
+  if (one.deliverTo !== other.deliverTo || one.promotionCode !== other.promotionCode) return false;
   if ("pack" in one) return "pack" in other && one.pack === other.pack;
   return "amountCents" in other && one.amountCents === other.amountCents;
 }

@@ -1,6 +1,7 @@
 /** A price that holds: what is charged, what comes for it, to whom, at which rate, and until when. */
 import { timeElement } from "./dates.ts";
 import { make } from "./dom.ts";
+import { limitView } from "./limit-words.ts";
 import { printDollars, printDucats, printRate } from "./money.ts";
 import type { Offer } from "./order.ts";
 import type { Quote } from "./wire.ts";
@@ -17,6 +18,7 @@ export function quoteView({ quote, until }: Offer, what: string): HTMLElement {
       make("b", {}, printDollars(BigInt(quote.amountCents))),
       ` for ${printDucats(BigInt(quote.totalMillis))} ducats${bonus}`,
     ),
+    ...discountLine(quote),
     make(
       "p",
       { class: "soft small" },
@@ -25,7 +27,16 @@ export function quoteView({ quote, until }: Offer, what: string): HTMLElement {
       ".",
     ),
     ...(quote.debtMillis > 0 ? [make("p", {}, debtWords(quote.debtMillis))] : []),
+    ...(quote.limitReached ? [limitView(quote.limitReached)] : []),
   );
+}
+
+function discountLine({ amountCents, discountCents }: Quote): HTMLElement[] {
+  if (discountCents === 0) return [];
+  const [price, off] = [amountCents + discountCents, discountCents].map((cents) =>
+    printDollars(BigInt(cents)),
+  );
+  return [make("p", { "data-testid": "quote-discount" }, `${price} less ${off} by your promotion code`)];
 }
 
 export function debtWords(debtMillis: number): string {
@@ -36,7 +47,7 @@ export function quoteActions(quote: Quote, pay: () => void, leave: () => void): 
   const yes = make(
     "button",
     { class: "button", type: "button", "data-testid": "pay-quote" },
-    `Pay ${printDollars(BigInt(quote.amountCents))}`,
+    quote.amountCents === 0 ? "Go on, nothing to pay" : `Pay ${printDollars(BigInt(quote.amountCents))}`,
   );
   const no = make(
     "button",
@@ -45,7 +56,8 @@ export function quoteActions(quote: Quote, pay: () => void, leave: () => void): 
   );
   yes.addEventListener("click", pay);
   no.addEventListener("click", leave);
-  return [yes, no];
+  // Above a limit it would be refused: the words beside it say what can be done.
+  return quote.limitReached ? [no] : [yes, no];
 }
 
 function sentenceCase(words: string): string {

@@ -49,6 +49,14 @@ export function refusalWords(answer: Refused | Silent, now: Date): string {
       return "We cannot take requests right now. Nothing was done or charged; try again in a few seconds.";
     case "database_unavailable":
       return "Our books cannot be reached right now. Try again in a few seconds: nothing is done twice.";
+    case "promotion_unknown":
+    case "promotion_expired":
+    case "promotion_used_up":
+    case "promotion_first_purchase_only":
+    case "promotion_below_minimum":
+    case "promotion_not_usable":
+    case "promotion_leaves_too_little":
+      return `${sentence(problem.title)} ${sentence(problem.detail)}`;
     case "invalid_field":
       return sentence(withoutField(problem.detail, problem.field));
     case "internal":

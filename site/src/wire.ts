@@ -59,13 +59,18 @@ export const rateShape = record({
 });
 export type Rate = Guarded<typeof rateShape>;
 
+const limitLeft = record({ limit: text, leftCents: integer, resetsAt: nullable(text) });
+export type LimitLeft = Guarded<typeof limitLeft>;
+
 export const quoteShape = record({
   quote: text,
   citizen: text,
   amountCents: integer,
+  discountCents: integer,
   bonusMillis: integer,
   totalMillis: integer,
   debtMillis: integer,
+  limitReached: nullable(limitLeft),
   rate: record(rateNow),
   expiresInSeconds: integer,
 });

@@ -60,7 +60,7 @@ const vendors = [
 test.each([
   ["packs", ["@neondatabase/serverless"]],
   ["rate", ["@neondatabase/serverless"]],
-  ["quote", ["@neondatabase/serverless"]],
+  ["quote", ["@neondatabase/serverless", "@upstash/ratelimit", "stripe"]],
   ["update-rate", ["@neondatabase/serverless"]],
   ["openapi", []],
   ["logout", ["@neondatabase/serverless"]],

@@ -1,5 +1,6 @@
 /** A person buys a pack in a real browser, with and without JavaScript, from the landing page to the purse in Venice. */
 import type { Browser, BrowserContextOptions, Page } from "playwright-core";
+import StripeSdk from "stripe";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { openBrowser } from "../support/browser.ts";
 import { startSite, type Site } from "../support/site.ts";
@@ -103,6 +104,39 @@ test("without JavaScript: sign up, sign in, buy and pay by plain forms", async (
     "select citizen, millis from deliveries where citizen = 'gondoliere_77'",
   )) as [object];
   expect(delivery).toEqual({ citizen: "gondoliere_77", millis: "100000" });
+}, 120_000);
+
+test("a promotion code: the enter key buys nothing, the discount is shown and charged, a wrong code is left behind", async () => {
+  const sdk = new StripeSdk("sk_test_dev_only_stand_in", site.stack.stripe?.sdkConfig);
+  const { id: coupon } = await sdk.coupons.create({ percent_off: 10 });
+  await sdk.promotionCodes.create({ promotion: { type: "coupon", coupon }, code: "CARNEVALE" });
+  await visit({ viewport: { width: 390, height: 844 } }, async (page) => {
+    await page.goto(`${site.url}/sign-up/`);
+    await signUp(page, "masked@example.com", "RialtoBanker");
+    await page.waitForURL("**/account/");
+    await page.goto(site.url);
+    const code = page.getByTestId("promotion-code");
+    await code.fill("NEVER-MADE");
+    await code.press("Enter");
+    await page.getByTestId("buy-explorer").click();
+    await page.getByText("There is no such promotion code").waitFor();
+    await page.getByTestId("buy-without-code").click();
+    await page.getByTestId("quote").getByText("$50.00 for 525 ducats").waitFor();
+    expect(await code.inputValue()).toBe("");
+    await code.fill("carnevale");
+    await code.press("Enter");
+    await page.getByTestId("quote").waitFor({ state: "detached" });
+    expect(page.url()).toBe(`${site.url}/`);
+    await page.getByTestId("buy-explorer").click();
+    await page.getByTestId("quote").getByText("$45.00 for 525 ducats").waitFor();
+    await page.getByTestId("quote-discount").getByText("$50.00 less $5.00 by your promotion code").waitFor();
+    await page.getByTestId("pay-quote").click();
+    await page.waitForURL(`${site.stack.stripe?.url ?? ""}/c/pay/**`);
+    await page.getByRole("button", { name: /^pay/i }).click();
+    await page.waitForURL(`${site.url}/purchase/**`);
+    await state(page, "on_its_way");
+    await page.getByText("$45.00").waitFor();
+  });
 }, 120_000);
 
 test("the start shows the rate and its line, to eyes and to screen readers; without JavaScript it promises neither", async () => {

@@ -36,7 +36,7 @@ export function useShop(world: World) {
     );
     const opened = await openCheckout(appAt(clock), {
       sessionId: session?.id ?? "",
-      wish: { kind: "ordered", order: { pack: "starter" }, deliverTo: "wallet" },
+      wish: { kind: "ordered", order: { pack: "starter" }, deliverTo: "wallet", promotionCode: undefined },
       idempotencyKey: `order-${orders}`,
       origin: "http://cascade.test",
     });

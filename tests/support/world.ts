@@ -21,7 +21,7 @@ import { sendLetters } from "../../lib/letters/send.ts";
 import { mail } from "../../lib/mail/open.ts";
 import { game } from "../../lib/game/open.ts";
 import { consciousness, limiter } from "../../lib/redis/open.ts";
-import { stripe, stripeHistory } from "../../lib/stripe/open.ts";
+import { promotionCodes, stripe, stripeHistory } from "../../lib/stripe/open.ts";
 import { town } from "../../lib/town/open.ts";
 import { venice } from "../../lib/venice/open.ts";
 import { openingRate } from "../../lib/rate/target.ts";
@@ -113,11 +113,19 @@ export function useWorld(
 
 /** An app like a request's, with a clock that the test moves. */
 export function appAt(clock: { now: Date }): App {
-  return openApp(
-    { db, stripe, stripeHistory, venice, game, town, limiter, consciousness, mail },
-    "{}",
-    () => clock.now,
-  );
+  const openers = {
+    db,
+    stripe,
+    stripeHistory,
+    promotionCodes,
+    venice,
+    game,
+    town,
+    limiter,
+    consciousness,
+    mail,
+  };
+  return openApp(openers, "{}", () => clock.now);
 }
 
 export type Customer = {
@@ -204,6 +212,7 @@ export type CheckoutInput = {
   readonly pack?: string;
   readonly amountCents?: number;
   readonly deliverTo?: string;
+  readonly promotionCode?: string;
 };
 
 export function checkout(customer: Customer, input: CheckoutInput, key?: string): Promise<Called> {

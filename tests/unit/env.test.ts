@@ -66,6 +66,11 @@ const wrong = {
   AIRTABLE_ENDPOINT_URL: "wrong-secret-9",
   AIRTABLE_REQUESTS_PER_SECOND: "wrong-secret-10",
   RESERVE_FLOOR_DUCATS: "-1.5",
+  LIMIT_TRANSACTION_CENTS: "-1.5",
+  LIMIT_ACCOUNT_DAY_CENTS: "wrong-secret-17",
+  LIMIT_ACCOUNT_MONTH_CENTS: "wrong-secret-18",
+  LIMIT_CITIZEN_DAY_CENTS: "wrong-secret-19",
+  LIMIT_CITIZEN_MONTH_CENTS: "wrong-secret-20",
   UPSTASH_REDIS_REST_URL: "redis://wrong-secret-11",
   JWT_SECRET_KEY: "wrong-secret-12",
   MAIL_API_BASE: "wrong-secret-13",
@@ -92,6 +97,9 @@ test.each([
   ["AIRTABLE_REQUESTS_PER_SECOND", "0"],
   ["AIRTABLE_REQUESTS_PER_SECOND", "1.5"],
   ["RESERVE_FLOOR_DUCATS", "many"],
+  ["LIMIT_TRANSACTION_CENTS", "0"],
+  ["LIMIT_ACCOUNT_DAY_CENTS", "500.5"],
+  ["LIMIT_CITIZEN_MONTH_CENTS", "$500"],
   ["JWT_SECRET_KEY", "thirty-one characters, one less"],
   ["DATABASE_DRIVER", "sqlite"],
 ])("%s refuses %j", (name, value) => {
@@ -125,6 +133,11 @@ test("Netlify's own database serves where none is set, and comes second where on
   expect(parseEnv({ ...rest, NETLIFY_DB_URL: given }).DATABASE_URL).toBe(given);
   expect(parseEnv({ ...rest, DATABASE_URL: "", NETLIFY_DB_URL: given }).DATABASE_URL).toBe(given);
   expect(parseEnv({ ...good, NETLIFY_DB_URL: given }).DATABASE_URL).toBe(DATABASE_URL);
+});
+
+test("limits are whole cents, and none where none is set", () => {
+  expect(parseEnv({ ...good, LIMIT_ACCOUNT_DAY_CENTS: "50000" }).LIMIT_ACCOUNT_DAY_CENTS).toBe(50_000);
+  expect(parseEnv({ ...good, LIMIT_ACCOUNT_DAY_CENTS: "" }).LIMIT_ACCOUNT_DAY_CENTS).toBeUndefined();
 });
 
 test("a mail provider's key needs a sender and somebody to write to", () => {

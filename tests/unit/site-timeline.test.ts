@@ -116,7 +116,7 @@ describe("an order in hand", () => {
   const order = { pack: "trader", deliverTo: "venice" } as const;
   const quote = {
     ...{ quote: "signed", citizen: "RialtoBanker", amountCents: 10_000, bonusMillis: 75_000 },
-    ...{ totalMillis: 1_075_000, debtMillis: 0, expiresInSeconds: 900 },
+    ...{ totalMillis: 1_075_000, debtMillis: 0, expiresInSeconds: 900, discountCents: 0, limitReached: null },
     rate: { microUsdPerDucat: 100_000, asOf: "2026-11-01T00:00:00Z" },
   };
   const offer = { quote, key: "first", until: "2026-11-20T10:15:00Z" };
@@ -131,6 +131,7 @@ describe("an order in hand", () => {
   test("gives way to a new quote for another order, without a quote, and when its time is over", () => {
     expect(goodStill({ ...order, deliverTo: "wallet" }, inHand, now)).toBeUndefined();
     expect(goodStill({ amountCents: 2_500, deliverTo: "venice" }, inHand, now)).toBeUndefined();
+    expect(goodStill({ ...order, promotionCode: "VENICE10" }, inHand, now)).toBeUndefined();
     expect(goodStill(order, { ...inHand, offer: undefined }, now)).toBeUndefined();
     expect(goodStill(order, inHand, new Date("2026-11-20T10:15:00Z"))).toBeUndefined();
     expect(goodStill(order, { ...inHand, expiresAt: "2026-11-20T09:59:00Z" }, now)).toBeUndefined();

@@ -17,14 +17,15 @@ const pricesAt = find("#prices-at", HTMLElement);
 const customForm = find("#custom-form", HTMLFormElement);
 const amount = find("#custom-amount", HTMLInputElement);
 const amountError = find("#custom-error", HTMLElement);
+const code = find("#promotion-code", HTMLInputElement);
 const wallet = find('[name=deliverTo][value="wallet"]', HTMLInputElement);
 
 /** The bounds that the page names; replaced by the API's own. */
 let bounds: Packs["custom"] = { minCents: 1_000, maxCents: 1_000_000 };
 let microUsdPerDucat: number | undefined;
 
-const shop = counter(find("#order-place", HTMLElement), describe, (deliverTo) => {
-  find(`[name=deliverTo][value="${deliverTo}"]`, HTMLInputElement).checked = true;
+const shop = counter(find("#order-place", HTMLElement), describe, (order) => {
+  showOrder(order);
   showGives();
 });
 
@@ -39,7 +40,7 @@ function listen(): void {
     event.preventDefault();
     const { submitter } = event;
     if (submitter instanceof HTMLButtonElement && submitter.name === "pack")
-      void shop.place({ pack: submitter.value, deliverTo: deliverTo() });
+      void shop.place({ pack: submitter.value, ...choices() });
   });
   form.addEventListener("change", () => {
     shop.clear();
@@ -50,7 +51,7 @@ function listen(): void {
     const typed = customAmount(amount.value, bounds);
     showAmountError(typed.kind === "wrong" ? typed.words : "");
     if (typed.kind === "wrong") amount.focus();
-    else void shop.place({ amountCents: Number(typed.cents), deliverTo: deliverTo() });
+    else void shop.place({ amountCents: Number(typed.cents), ...choices() });
   });
   amount.addEventListener("input", () => {
     // While typing, a fault is not yet one; what was wrong and is right now is said at once.
@@ -103,7 +104,7 @@ function resume(): void {
   history.replaceState(null, "", "/#buy");
   const inHand = remembered();
   if (!inHand) return;
-  if (inHand.order.deliverTo === "wallet") wallet.checked = true;
+  showOrder(inHand.order);
   if ("amountCents" in inHand.order) {
     amount.value = printDollars(BigInt(inHand.order.amountCents)).slice(1);
     showGives();
@@ -116,6 +117,17 @@ function describe(order: Order, citizen = "your citizen"): string {
   if ("amountCents" in order) return `ducats for ${printDollars(BigInt(order.amountCents))}, ${where}`;
   const row = list.querySelector(`[data-pack="${CSS.escape(order.pack)}"] h3`);
   return `the ${row?.textContent ?? order.pack} pack, ${where}`;
+}
+
+/** What the form says of any order. */
+function choices(): Pick<Order, "deliverTo" | "promotionCode"> {
+  const typed = code.value.trim();
+  return { deliverTo: deliverTo(), ...(typed === "" ? {} : { promotionCode: typed }) };
+}
+
+function showOrder(order: Order): void {
+  find(`[name=deliverTo][value="${order.deliverTo}"]`, HTMLInputElement).checked = true;
+  code.value = order.promotionCode ?? "";
 }
 
 function deliverTo(): Order["deliverTo"] {

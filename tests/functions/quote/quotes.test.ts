@@ -4,6 +4,7 @@ import { expect, test } from "vitest";
 import { MINUTE_MS } from "../../../lib/clock.ts";
 import { call } from "../../support/call.ts";
 import { useLog } from "../../support/log.ts";
+import { usePromotions } from "../../support/promoting.ts";
 import { setRate } from "../../support/rating.ts";
 import { newCustomer, useWorld } from "../../support/world.ts";
 
@@ -19,6 +20,7 @@ test("a pack at the rate of now, for a quarter of an hour, in one round trip", a
   const { quote: token, expiresAt, expiresInSeconds, ...rest } = answer.body;
   expect(rest).toEqual({
     ...{ citizen: customer.citizen, deliverTo: "venice", amountCents: 5_000, debtMillis: 0 },
+    ...{ discountCents: 0, limitReached: null },
     ...{ baseMillis: 500_000, bonusMillis: 25_000, totalMillis: 525_000 },
     rate: { microUsdPerDucat: 100_000, asOf: "2026-11-01T00:00:00.000Z" },
   });
@@ -47,6 +49,36 @@ test("a custom amount: the ducats follow from the rate, rounded down", async () 
   const shown = (await call("packs")).body;
   expect(shown.packs[0].usdCents).toBe(1_235);
   await setRate(world, 100_000);
+});
+
+test("with a promotion code: the discount off, for one look at Stripe and one count more; signed", async () => {
+  const customer = await newCustomer();
+  const { code, id } = await usePromotions(world).offer();
+  const { body } = await quote(customer.token, { pack: "explorer", promotionCode: code.toLowerCase() });
+  expect(log.last().trips).toEqual({ redis: 1, postgres: 1, stripe: 1 });
+  expect(body).toMatchObject({
+    amountCents: 4_500,
+    discountCents: 500,
+    totalMillis: 525_000,
+    limitReached: null,
+  });
+  expect(decodeJwt(body.quote)).toMatchObject({
+    amountCents: 4_500,
+    discount: { promotionCode: id, discountCents: 500, firstPurchaseOnly: false },
+  });
+  expect(await world.database.rows("select from purchases")).toEqual([]);
+});
+
+test.each([
+  ["Stripe", 503, "payments_unavailable"],
+  ["Redis", 503, "limiter_unavailable"],
+] as const)("with a code and without %s: 503; without the code as ever", async (away, status, code) => {
+  const customer = await newCustomer();
+  const { faults } = away === "Stripe" ? world.stripe : world.upstash;
+  faults.plan({ kind: "status", times: 5 });
+  const refused = await quote(customer.token, { pack: "explorer", promotionCode: "VENICE10" });
+  expect([refused.status, refused.body.code]).toEqual([status, code]);
+  expect((await quote(customer.token, { pack: "explorer" })).status).toBe(200);
 });
 
 test("each quote is its own", async () => {
