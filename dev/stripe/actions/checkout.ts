@@ -1,8 +1,8 @@
 /** What a customer does on the hosted page, and what their bank does afterwards. */
 import type { Stripe } from "stripe";
+import { authenticate } from "../payments/authenticate.ts";
 import { settleDebit } from "../payments/bank-debit.ts";
 import { settleTransfer } from "../payments/bank-transfer.ts";
-import { authenticate } from "../payments/card.ts";
 import { paySession, paySessionAgain, withSuccess, type Means, type Outcome } from "../payments/checkout.ts";
 import { expireSession } from "../payments/expire.ts";
 import { DECLINED_NUMBER } from "../payments/test-cards.ts";

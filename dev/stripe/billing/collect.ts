@@ -2,7 +2,7 @@
 import type { Stripe } from "stripe";
 import type { Payer } from "../objects/payment-methods.ts";
 import { bookTaking, take } from "../payments/capture.ts";
-import { refuseCharge, refuseProof } from "../payments/card.ts";
+import { refuseCharge, refuseProof } from "../payments/refuse.ts";
 import type { Decline, TestCard } from "../payments/test-cards.ts";
 import { idOf } from "../reference.ts";
 import { onItsOwn, type Cause, type World } from "../world.ts";

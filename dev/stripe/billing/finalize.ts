@@ -1,7 +1,7 @@
 /** An invoice's way: from a draft to open, and from there to paid, void or uncollectible. */
 import type { Stripe } from "stripe";
-import { newIntent } from "../objects/payment-intents.ts";
 import { cancelIntent } from "../payments/cancel.ts";
+import { newIntent } from "../payments/intent.ts";
 import { idOf } from "../reference.ts";
 import type { Cause, World } from "../world.ts";
 import { changeInvoice } from "./announce.ts";

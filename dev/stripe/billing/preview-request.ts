@@ -1,6 +1,6 @@
 /** Reads what is to be previewed and answers the invoice that would come of it. */
 import type { Stripe } from "stripe";
-import { customerNamed } from "../objects/customers.ts";
+import { customerNamed } from "../customers/find.ts";
 import { invalid, missing, noSuchIn, unsupported } from "../protocol/errors.ts";
 import { idOf } from "../reference.ts";
 import { onItsOwn, type World } from "../world.ts";

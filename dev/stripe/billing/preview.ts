@@ -3,7 +3,7 @@ import type { Stripe } from "stripe";
 import { createCollection, type Collection } from "../collection.ts";
 import { idOf } from "../reference.ts";
 import type { World } from "../world.ts";
-import { runDue, nextMoment } from "./due.ts";
+import { nextDue, passUntil, type NoticeOf } from "./agenda.ts";
 import { hasEnded } from "./end.ts";
 import { longest } from "./interval.ts";
 import { everyOf } from "./subscription.ts";
@@ -64,6 +64,9 @@ export function comingInvoice(world: World, subscription: Stripe.Subscription): 
   return coming && shownAsPreview(coming);
 }
 
+/** Nobody is told of what happens in a copy. */
+const noNotice: NoticeOf = () => undefined;
+
 /** In a copy of the world: lets time pass until the subscription has an invoice more. */
 export function nextInvoice(dry: World, subscription: Stripe.Subscription): Stripe.Invoice | undefined {
   for (const other of dry.billing.subscriptions.oldestFirst()) {
@@ -77,9 +80,10 @@ export function nextInvoice(dry: World, subscription: Stripe.Subscription): Stri
     const made = dry.billing.invoices.newestFirst()[0];
     if (made) return made;
     if (hasEnded(subscription)) return undefined;
-    const at = nextMoment(dry, subscription.test_clock === null ? null : idOf(subscription.test_clock));
+    const clock = subscription.test_clock === null ? null : idOf(subscription.test_clock);
+    const at = nextDue(dry, clock, noNotice)?.at;
     if (at === undefined || at > last) return undefined;
-    runDue(dry, subscription.test_clock === null ? null : idOf(subscription.test_clock), at);
+    passUntil(dry, clock, at, noNotice);
   }
 }
 

@@ -1,9 +1,9 @@
 /** Serves the hosted checkout page and takes what is sent from it. */
 import type { Context, Hono } from "hono";
 import type { Stripe } from "stripe";
-import { isEmail } from "../objects/customers.ts";
+import { isEmail } from "../customers/email.ts";
 import { shown } from "../objects/money.ts";
-import { authenticate } from "../payments/card.ts";
+import { authenticate } from "../payments/authenticate.ts";
 import { paySession, type Means, type Outcome } from "../payments/checkout.ts";
 import { DECLINED_NUMBER } from "../payments/test-cards.ts";
 import { sweep } from "../sweep.ts";

@@ -1,5 +1,7 @@
 /** Checkout Sessions on the hosted page: for a payment, a subscription, or a card to be stored. */
 import type { Stripe } from "stripe";
+import { refuseBadEmail } from "../customers/email.ts";
+import { customerNamed } from "../customers/find.ts";
 import { invalid, missing, noSuch, onlyOneOf, unsupported } from "../protocol/errors.ts";
 import { createdWithin, page } from "../protocol/list.ts";
 import { mergeMetadata } from "../protocol/metadata.ts";
@@ -9,7 +11,6 @@ import { applyDiscounts, redeem, spread, type Applied } from "../discounts/apply
 import { expireSession } from "../payments/expire.ts";
 import type { Cause, SessionInside, World } from "../world.ts";
 import { methodsFor } from "./checkout-methods.ts";
-import { customerNamed, refuseBadEmail } from "./customers.ts";
 import { readLineItems } from "./line-items.ts";
 import { currencyOf, refuseUnchargeable } from "./money.ts";
 import { keepPrice, type BuiltPrice } from "./prices.ts";

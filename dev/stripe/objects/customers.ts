@@ -1,78 +1,17 @@
-/** Customers. */
+/** Customers: made, read, changed and deleted through the API. */
 import type { Stripe } from "stripe";
 import { moveBalance } from "../billing/balance.ts";
 import { endSubscription, hasEnded } from "../billing/end.ts";
 import { inTimeOf } from "../billing/time.ts";
+import { createCustomer } from "../customers/create.ts";
+import { refuseBadEmail } from "../customers/email.ts";
 import { invalid, noSuch, noSuchIn } from "../protocol/errors.ts";
 import { createdWithin, page } from "../protocol/list.ts";
-import { mergeMetadata, type MetadataParam } from "../protocol/metadata.ts";
+import { mergeMetadata } from "../protocol/metadata.ts";
 import { route } from "../protocol/route.ts";
 import { copy, type Cause, type World } from "../world.ts";
 import { currencyOf } from "./money.ts";
 import { methodOf } from "./payment-methods.ts";
-
-type NewCustomer = {
-  email?: string;
-  name?: string | null;
-  phone?: string;
-  description?: string;
-  metadata?: MetadataParam;
-  preferred_locales?: string[];
-  test_clock?: string | null;
-};
-
-export function createCustomer(world: World, cause: Cause, params: NewCustomer): Stripe.Customer {
-  if (params.email !== undefined) refuseBadEmail(params.email, "email");
-  const customer: Stripe.Customer = {
-    id: world.id("cus_", 14),
-    object: "customer",
-    address: null,
-    balance: 0,
-    created: world.seconds(),
-    currency: null,
-    customer_account: null,
-    default_source: null,
-    delinquent: false,
-    description: params.description ?? null,
-    discount: null,
-    email: params.email ?? null,
-    invoice_prefix: world.id("", 8).toUpperCase(),
-    invoice_settings: {
-      custom_fields: null,
-      default_payment_method: null,
-      footer: null,
-      rendering_options: null,
-    },
-    livemode: false,
-    metadata: mergeMetadata(null, params.metadata),
-    name: params.name ?? null,
-    next_invoice_sequence: 1,
-    phone: params.phone ?? null,
-    preferred_locales: params.preferred_locales ?? [],
-    shipping: null,
-    tax_exempt: "none",
-    test_clock: params.test_clock ?? null,
-  };
-  world.customers.add(customer);
-  world.emit(cause, "customer.created", customer);
-  return customer;
-}
-
-/** @throws Refusal naming `param` when there is no such customer. */
-export function customerNamed(world: World, id: string, param: string): Stripe.Customer {
-  const customer = world.customers.get(id);
-  if (!customer) throw noSuchIn(param, "customer", id);
-  return customer;
-}
-
-export function refuseBadEmail(email: string, param: string): void {
-  if (isEmail(email)) return;
-  throw invalid(`Invalid email address: ${email}`, { param, code: "email_invalid" });
-}
-
-export function isEmail(text: string): boolean {
-  return text.length <= 512 && /^[^\s@]+@[^\s@.]+(\.[^\s@.]+)+$/.test(text);
-}
 
 function found(world: World, id: string): Stripe.Customer {
   const customer = world.customers.get(id);

@@ -6,13 +6,13 @@ import { finalize, markUncollectible, voidInvoice } from "../billing/finalize.ts
 import { previewInvoice } from "../billing/preview-request.ts";
 import { asksForProof, declined, noMeans } from "../billing/refusals.ts";
 import { inTimeOf } from "../billing/time.ts";
+import { customerNamed } from "../customers/find.ts";
 import { invalid, noSuch, type Refusal } from "../protocol/errors.ts";
 import { createdWithin, page } from "../protocol/list.ts";
 import { mergeMetadata } from "../protocol/metadata.ts";
 import { route, type Call } from "../protocol/route.ts";
 import { idOf } from "../reference.ts";
 import type { Cause, World } from "../world.ts";
-import { customerNamed } from "./customers.ts";
 import { methodOf } from "./payment-methods.ts";
 
 function found(world: World, id: string): Stripe.Invoice {

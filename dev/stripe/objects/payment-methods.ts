@@ -3,6 +3,7 @@ import type { Stripe } from "stripe";
 import { changeSubscription } from "../billing/announce.ts";
 import { declined } from "../billing/refusals.ts";
 import { inTimeOf } from "../billing/time.ts";
+import { customerNamed } from "../customers/find.ts";
 import { readCard, testMethods, type TestCard } from "../payments/test-cards.ts";
 import { invalid, missing, noSuch } from "../protocol/errors.ts";
 import { page } from "../protocol/list.ts";
@@ -10,7 +11,6 @@ import { mergeMetadata } from "../protocol/metadata.ts";
 import { route } from "../protocol/route.ts";
 import { idOf } from "../reference.ts";
 import { copy, type Cause, type World } from "../world.ts";
-import { customerNamed } from "./customers.ts";
 
 export type Payer = { readonly email: string | null; readonly name: string | null };
 

@@ -1,13 +1,13 @@
 /** The billing portal: what customers may do there, and their sessions. */
 import type { Stripe } from "stripe";
 import { inTimeOf } from "../billing/time.ts";
+import { customerNamed } from "../customers/find.ts";
 import { invalid, missing, noSuch, noSuchIn, unsupported } from "../protocol/errors.ts";
 import { page } from "../protocol/list.ts";
 import { mergeMetadata } from "../protocol/metadata.ts";
 import { route } from "../protocol/route.ts";
 import type { Cause, World } from "../world.ts";
 import { copy } from "../world.ts";
-import { customerNamed } from "./customers.ts";
 import { priceOfProduct } from "./prices.ts";
 
 type Features = Stripe.BillingPortal.Configuration.Features;

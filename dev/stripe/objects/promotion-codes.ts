@@ -1,5 +1,6 @@
 /** Promotion codes: what a customer types to get a coupon's discount. */
 import type { Stripe } from "stripe";
+import { customerNamed } from "../customers/find.ts";
 import { invalid, missing, noSuch, noSuchIn } from "../protocol/errors.ts";
 import { createdWithin, page } from "../protocol/list.ts";
 import { mergeMetadata } from "../protocol/metadata.ts";
@@ -7,7 +8,6 @@ import { route } from "../protocol/route.ts";
 import { idOf } from "../reference.ts";
 import { copy, type Cause, type World } from "../world.ts";
 import { refuseBelowOne } from "./coupons.ts";
-import { customerNamed } from "./customers.ts";
 import { currencyOf } from "./money.ts";
 import { isUsedUp, refuseFarFuture } from "./promotion-times.ts";
 

@@ -2,6 +2,7 @@
 import type { Stripe } from "stripe";
 import { declined } from "../billing/refusals.ts";
 import { inTimeOf } from "../billing/time.ts";
+import { customerNamed } from "../customers/find.ts";
 import { confirmSetup, newSetupIntent } from "../payments/setup.ts";
 import { invalid, noSuch, unsupported } from "../protocol/errors.ts";
 import { createdWithin, page } from "../protocol/list.ts";
@@ -9,7 +10,6 @@ import { mergeMetadata } from "../protocol/metadata.ts";
 import { route } from "../protocol/route.ts";
 import { idOf } from "../reference.ts";
 import type { Cause, World } from "../world.ts";
-import { customerNamed } from "./customers.ts";
 
 const waiting: readonly string[] = ["requires_payment_method", "requires_confirmation", "requires_action"];
 

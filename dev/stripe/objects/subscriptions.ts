@@ -8,12 +8,12 @@ import { inTimeOf } from "../billing/time.ts";
 import { createSubscription } from "../billing/create.ts";
 import { updateSubscription } from "../billing/update.ts";
 import { periodOf } from "../billing/subscription.ts";
+import { customerNamed } from "../customers/find.ts";
 import { invalid, missing, noSuch } from "../protocol/errors.ts";
 import { createdWithin, page, type CreatedFilter } from "../protocol/list.ts";
 import { route } from "../protocol/route.ts";
 import { idOf } from "../reference.ts";
 import type { World } from "../world.ts";
-import { customerNamed } from "./customers.ts";
 
 export function subscriptionFound(world: World, id: string): Stripe.Subscription {
   const subscription = world.billing.subscriptions.get(id);

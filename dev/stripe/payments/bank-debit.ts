@@ -2,10 +2,10 @@
 import type { Stripe } from "stripe";
 import { bookCharge } from "../objects/balance-transactions.ts";
 import { createCharge, receiptAddress } from "../objects/charges.ts";
-import { frozen } from "../objects/payment-intents.ts";
 import { createBankAccount, type Payer } from "../objects/payment-methods.ts";
 import { onItsOwn, type World } from "../world.ts";
 import type { Outcome } from "./checkout.ts";
+import { frozen } from "./intent.ts";
 import { adoptCustomer, complete, intentOf, storedIntent } from "./session-intent.ts";
 
 export function payByDebit(world: World, session: Stripe.Checkout.Session, payer: Payer): Outcome {

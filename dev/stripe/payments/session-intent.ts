@@ -1,11 +1,11 @@
 /** A Checkout Session and its PaymentIntent: found, made, and brought to their ends. */
 import type { Stripe } from "stripe";
+import { createCustomer } from "../customers/create.ts";
 import { detailsOf } from "../objects/checkout-sessions.ts";
-import { createCustomer } from "../objects/customers.ts";
-import { createPaymentIntent } from "../objects/payment-intents.ts";
 import type { Payer } from "../objects/payment-methods.ts";
 import { idOf } from "../reference.ts";
 import { onItsOwn, type World } from "../world.ts";
+import { newIntent } from "./intent.ts";
 
 /** A declined attempt leaves its PaymentIntent behind; the next attempt takes it up again. */
 export function intentOf(world: World, session: Stripe.Checkout.Session): Stripe.PaymentIntent {
@@ -20,6 +20,28 @@ export function intentOf(world: World, session: Stripe.Checkout.Session): Stripe
   const intent = createPaymentIntent(world, session, customer);
   session.payment_intent = intent.id;
   return intent;
+}
+
+/** The PaymentIntent of a session's first attempt to pay. */
+function createPaymentIntent(
+  world: World,
+  session: Stripe.Checkout.Session,
+  customer: string | null,
+): Stripe.PaymentIntent {
+  const data = world.insides.get(session.id)?.paymentIntentData;
+  return newIntent(world, {
+    amount: session.amount_total ?? 0,
+    currency: session.currency ?? "usd",
+    customer,
+    description: data?.description ?? null,
+    metadata: data?.metadata ?? {},
+    allowed: session.allowed_payment_method_types,
+    methods: session.payment_method_types,
+    receiptEmail: data?.receiptEmail ?? null,
+    statementDescriptor: data?.statementDescriptor ?? null,
+    statementDescriptorSuffix: data?.statementDescriptorSuffix ?? null,
+    later: null,
+  });
 }
 
 export function storedIntent(

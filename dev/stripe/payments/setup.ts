@@ -1,10 +1,10 @@
 /** Stores a card for later payments: checked with its bank, and proven by its holder where the bank asks. */
 import type { Stripe } from "stripe";
-import { frozen } from "../objects/payment-intents.ts";
 import { keepMethod } from "../objects/payment-methods.ts";
 import { idOf } from "../reference.ts";
 import { onItsOwn, type Cause, type World } from "../world.ts";
-import { FAILED_PROOF } from "./card.ts";
+import { frozen } from "./intent.ts";
+import { FAILED_PROOF } from "./refuse.ts";
 import type { Decline } from "./test-cards.ts";
 
 export type NewSetupIntent = {

@@ -3,13 +3,13 @@ import type { Stripe } from "stripe";
 import { readTrial } from "../billing/read.ts";
 import { startSubscription } from "../billing/start.ts";
 import { inTimeOf } from "../billing/time.ts";
+import { createCustomer } from "../customers/create.ts";
 import type { Applied } from "../discounts/apply.ts";
-import { createCustomer } from "../objects/customers.ts";
 import { createCard, keepMethod, type Payer } from "../objects/payment-methods.ts";
 import { idOf } from "../reference.ts";
 import { onItsOwn, type World } from "../world.ts";
-import { FAILED_PROOF } from "./card.ts";
 import type { Means, Outcome } from "./checkout.ts";
+import { FAILED_PROOF } from "./refuse.ts";
 import { complete } from "./session-intent.ts";
 import { readCard, type TestCard } from "./test-cards.ts";
 
