@@ -33,11 +33,11 @@ describe("stripe:setup", () => {
     return { changes, secret: webhookSecret };
   }
 
-  test("makes six products, five prices and the endpoint; a second run finds nothing to do", async () => {
+  test("makes the products and prices of packs and tiers, and the endpoint; a second run finds nothing to do", async () => {
     const first = await run();
     expect(first.changes.map(({ kind }) => kind)).toEqual([
-      ...Array.from({ length: 6 }, () => "create_product"),
-      ...Array.from({ length: 5 }, () => "create_price"),
+      ...Array.from({ length: 10 }, () => "create_product"),
+      ...Array.from({ length: 13 }, () => "create_price"),
       "create_endpoint",
     ]);
     expect(first.secret).toMatch(/^whsec_/);
@@ -49,6 +49,10 @@ describe("stripe:setup", () => {
     expect(prices.data.map((price) => [price.unit_amount, price.currency, price.product])).toEqual([
       [5_000, "usd", productId("explorer")],
     ]);
+    const yearly = await stripe.prices.list({ lookup_keys: ["cascade_tier_builder_year"] });
+    expect(yearly.data.map((price) => [price.unit_amount, price.recurring?.interval, price.product])).toEqual(
+      [[99_000, "year", "cascade_tier_builder"]],
+    );
     const endpoints = await stripe.webhookEndpoints.list();
     expect(
       endpoints.data.map((each) => [each.url, each.api_version, [...each.enabled_events].sort()]),
