@@ -2,15 +2,18 @@
 import Stripe from "stripe";
 import { WEBHOOK_EVENTS, type Change, type Found, type Wanted } from "./plan.ts";
 
+/** Stripe looks up at most so many at once. */
+const lookupKeysPerRequest = 10;
+
 export async function read(stripe: Stripe, want: Wanted): Promise<Found> {
   const ids = want.products.map(({ id }) => id);
   const keys = want.prices.map(({ lookupKey }) => lookupKey);
-  const [products, prices, endpoints] = await Promise.all([
+  const [products, endpoints, ...prices] = await Promise.all([
     stripe.products.list({ ids, limit: 100 }),
-    stripe.prices.list({ lookup_keys: keys, limit: 100 }),
     stripe.webhookEndpoints.list({ limit: 100 }),
+    ...slices(keys).map((some) => stripe.prices.list({ lookup_keys: some, limit: 100 })),
   ]);
-  for (const list of [products, prices, endpoints]) took(list, "list");
+  for (const list of [products, endpoints, ...prices]) took(list, "list");
   return {
     products: products.data.map(({ id, name, description, active }) => ({
       id,
@@ -18,14 +21,18 @@ export async function read(stripe: Stripe, want: Wanted): Promise<Found> {
       description: description ?? "",
       active,
     })),
-    prices: prices.data.map((price) => ({
-      id: price.id,
-      productId: typeof price.product === "string" ? price.product : price.product.id,
-      lookupKey: price.lookup_key ?? "",
-      amountCents: price.unit_amount ?? 0,
-      currency: price.currency,
-      active: price.active,
-    })),
+    prices: prices
+      .flatMap(({ data }) => data)
+      .map((price) => ({
+        id: price.id,
+        productId: typeof price.product === "string" ? price.product : price.product.id,
+        lookupKey: price.lookup_key ?? "",
+        amountCents: price.unit_amount ?? 0,
+        currency: price.currency,
+        interval:
+          price.recurring?.interval_count === 1 ? price.recurring.interval : price.recurring && "other",
+        active: price.active,
+      })),
     endpoints: endpoints.data.map((endpoint) => ({
       id: endpoint.id,
       url: endpoint.url,
@@ -69,6 +76,7 @@ async function make(stripe: Stripe, change: Change): Promise<string | undefined>
         product: price.productId,
         currency: "usd",
         unit_amount: price.amountCents,
+        ...(price.interval !== null && { recurring: { interval: price.interval } }),
         lookup_key: price.lookupKey,
         transfer_lookup_key: true,
       });
@@ -98,6 +106,13 @@ async function make(stripe: Stripe, change: Change): Promise<string | undefined>
       took(await stripe.webhookEndpoints.update(change.id, { disabled: true }), "webhook_endpoint");
       return undefined;
   }
+}
+
+function slices(keys: readonly string[]): string[][] {
+  const count = Math.ceil(keys.length / lookupKeysPerRequest);
+  return Array.from({ length: count }, (_, index) =>
+    keys.slice(index * lookupKeysPerRequest, (index + 1) * lookupKeysPerRequest),
+  );
 }
 
 /** The SDK returns any JSON without an `error` key as a success: look at what it is. */

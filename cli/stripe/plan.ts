@@ -1,5 +1,14 @@
 /** What must change in Stripe so that it sells our packs and tells our webhook: the difference, and nothing done yet. */
 import { packs, productId } from "../../lib/catalog/packs.ts";
+import {
+  explorer,
+  intervals,
+  tierLookupKey,
+  tierPrice,
+  tierProductId,
+  tiers,
+  type Interval,
+} from "../../lib/catalog/tiers.ts";
 import { printDucats, millis, type MicroUsdPerDucat } from "../../lib/money.ts";
 import { factTypes } from "../../lib/purchase/payment-fact.ts";
 import { packPrice } from "../../lib/purchase/quote.ts";
@@ -12,6 +21,8 @@ export type WantedPrice = {
   readonly productId: string;
   readonly lookupKey: string;
   readonly amountCents: number;
+  /** Null: paid once. */
+  readonly interval: Interval | null;
 };
 
 export type Wanted = {
@@ -26,7 +37,9 @@ export type Wanted = {
 /** What Stripe has of it today. */
 export type Found = {
   readonly products: readonly (WantedProduct & { readonly active: boolean })[];
-  readonly prices: readonly (WantedPrice & {
+  readonly prices: readonly (Omit<WantedPrice, "interval"> & {
+    /** Whatever Stripe has. */
+    readonly interval: string | null;
     readonly id: string;
     readonly active: boolean;
     readonly currency: string;
@@ -74,14 +87,34 @@ export function wanted(rate: MicroUsdPerDucat, apiVersion: string, site: string 
     name: "Ducats, an amount of your choice",
     description: "Ducats for a citizen of Venice, at the day's rate.",
   };
+  // Nobody pays for the first tier.
+  const paidTiers = tiers.filter(({ id }) => id !== explorer.id);
+  const plans = paidTiers.map((tier) => ({
+    id: tierProductId(tier.id),
+    name: `${tier.name} tier`,
+    description:
+      `${tier.unitsPerMonth.toLocaleString("en-US")} units a month, up to ${tier.requestsPerMinute.toLocaleString("en-US")} ` +
+      `requests a minute, ${tier.apiKeys} API keys, ${printDucats(tier.grantMillisPerMonth)} ducats each month.`,
+  }));
   return {
-    products: [...sold, custom],
+    products: [...sold, custom, ...plans],
     // A custom amount has no price of its own: each purchase states it.
-    prices: packs.map((pack) => ({
-      productId: productId(pack.id),
-      lookupKey: `${productId(pack.id)}_usd`,
-      amountCents: Number(packPrice(pack.baseMillis, rate)),
-    })),
+    prices: [
+      ...packs.map((pack) => ({
+        productId: productId(pack.id),
+        lookupKey: `${productId(pack.id)}_usd`,
+        amountCents: Number(packPrice(pack.baseMillis, rate)),
+        interval: null,
+      })),
+      ...paidTiers.flatMap((tier) =>
+        intervals.map((interval) => ({
+          productId: tierProductId(tier.id),
+          lookupKey: tierLookupKey(tier.id, interval),
+          amountCents: Number(tierPrice(tier, interval)),
+          interval,
+        })),
+      ),
+    ],
     webhookUrl: site === null ? null : new URL("/.netlify/functions/stripe-webhook", site).href,
     apiVersion,
   };
@@ -110,6 +143,7 @@ function planPrice(price: WantedPrice, found: Found): Change[] {
     known.active &&
     known.currency === "usd" &&
     known.amountCents === price.amountCents &&
+    known.interval === price.interval &&
     known.productId === price.productId;
   return same ? [] : [{ kind: "create_price", price, replaces: known }];
 }
@@ -151,7 +185,7 @@ export function describe(change: Change): string {
       const { price, replaces } = change;
       return replaces
         ? `~ price ${price.lookupKey}: ${dollars(replaces.amountCents)} -> ${dollars(price.amountCents)} (${replaces.id} is archived)`
-        : `+ price ${price.lookupKey}: ${dollars(price.amountCents)}`;
+        : `+ price ${price.lookupKey}: ${dollars(price.amountCents)}${price.interval === null ? "" : ` a ${price.interval}`}`;
     }
     case "create_endpoint":
       return `+ webhook endpoint ${change.url}, API version ${change.apiVersion}`;

@@ -1,4 +1,4 @@
-/** The tiers: what an account pays a month and what a unit of usage costs it. */
+/** The tiers: what an account pays a month, what that includes, and what a unit of usage beyond costs it. */
 import { cents, millis, type Cents, type Millis } from "../money.ts";
 
 export type TierId = "explorer" | "builder" | "architect" | "revolutionary" | "enterprise";
@@ -7,36 +7,90 @@ export type Tier = {
   readonly id: TierId;
   readonly name: string;
   readonly usdCentsPerMonth: Cents;
+  /** Units of usage that a month's price includes. */
+  readonly unitsPerMonth: number;
   readonly requestsPerMinute: number;
   readonly apiKeys: number;
+  /** What a unit beyond those costs. */
   readonly millisPerUnit: Millis;
+  /** Ducats that each paid month grants. */
+  readonly grantMillisPerMonth: Millis;
 };
 
-function tier(
-  id: TierId,
-  name: string,
-  usd: bigint,
-  requestsPerMinute: number,
-  apiKeys: number,
-  unit: bigint,
-): Tier {
+type Figures = Readonly<Record<"usd" | "millisPerUnit" | "grantDucats", bigint>> &
+  Pick<Tier, "unitsPerMonth" | "requestsPerMinute" | "apiKeys">;
+
+function tier(id: TierId, name: string, { usd, grantDucats, millisPerUnit, ...figures }: Figures): Tier {
   return {
     id,
     name,
+    ...figures,
     usdCentsPerMonth: cents(usd * 100n),
-    requestsPerMinute,
-    apiKeys,
-    millisPerUnit: millis(unit),
+    millisPerUnit: millis(millisPerUnit),
+    grantMillisPerMonth: millis(grantDucats * 1_000n),
   };
 }
 
 /** Every account begins here. */
-export const explorer = tier("explorer", "Explorer", 0n, 60, 2, 10n);
+export const explorer = tier("explorer", "Explorer", {
+  usd: 0n,
+  unitsPerMonth: 1_000,
+  requestsPerMinute: 60,
+  apiKeys: 2,
+  millisPerUnit: 10n,
+  grantDucats: 0n,
+});
 
 export const tiers: readonly Tier[] = [
   explorer,
-  tier("builder", "Builder", 99n, 600, 5, 5n),
-  tier("architect", "Architect", 499n, 1_800, 20, 3n),
-  tier("revolutionary", "Revolutionary", 999n, 3_000, 50, 2n),
-  tier("enterprise", "Enterprise", 5_000n, 10_000, 200, 1n),
+  tier("builder", "Builder", {
+    usd: 99n,
+    unitsPerMonth: 100_000,
+    requestsPerMinute: 600,
+    apiKeys: 5,
+    millisPerUnit: 5n,
+    grantDucats: 250n,
+  }),
+  tier("architect", "Architect", {
+    usd: 499n,
+    unitsPerMonth: 1_000_000,
+    requestsPerMinute: 1_800,
+    apiKeys: 20,
+    millisPerUnit: 3n,
+    grantDucats: 1_500n,
+  }),
+  tier("revolutionary", "Revolutionary", {
+    usd: 999n,
+    unitsPerMonth: 5_000_000,
+    requestsPerMinute: 3_000,
+    apiKeys: 50,
+    millisPerUnit: 2n,
+    grantDucats: 3_500n,
+  }),
+  tier("enterprise", "Enterprise", {
+    usd: 5_000n,
+    unitsPerMonth: 50_000_000,
+    requestsPerMinute: 10_000,
+    apiKeys: 200,
+    millisPerUnit: 1n,
+    grantDucats: 20_000n,
+  }),
 ];
+
+export const intervals = ["month", "year"] as const;
+export type Interval = (typeof intervals)[number];
+
+/** A year costs ten months. */
+export function tierPrice(tier: Tier, interval: Interval): Cents {
+  return cents(tier.usdCentsPerMonth * (interval === "year" ? 10n : 1n));
+}
+
+/** The product in Stripe's catalogue that a tier is sold as. */
+export function tierProductId(id: TierId): string {
+  return `cascade_tier_${id}`;
+}
+
+/** What its price is found by at Stripe. */
+export function tierLookupKey(id: TierId, interval: Interval): string {
+  return `${tierProductId(id)}_${interval}`;
+}
