@@ -167,9 +167,15 @@ begin
   v_frozen := v_purchase.frozen_millis;
   v_burned := v_purchase.burned_millis;
   v_owed := v_purchase.owed_millis;
-  v_need := v_want - v_burned - v_frozen;
   select wallet, -debt into strict v_wallet, v_debt from balances where account_id = v_purchase.account_id for update;
 
+  if v_burn < v_burned then
+    v_debt_leg := least(v_burned - v_burn, v_debt);
+    v_wallet_leg := v_burned - v_burn - v_debt_leg;
+    v_owed := greatest(v_owed - (v_burned - v_burn), 0);
+    v_burned := v_burn;
+  end if;
+  v_need := v_want - v_burned - v_frozen;
   if v_need > 0 then
     select * into v_delivery from deliveries where purchase_id = v_purchase.id and status = 'pending' for update;
     if found then
@@ -181,8 +187,8 @@ begin
       v_need := v_need - v_amount;
       v_give := v_delivery.millis - v_amount;
     end if;
-    v_amount := least(v_need, v_wallet);
-    v_wallet_leg := -v_amount;
+    v_amount := least(v_need, v_wallet + v_wallet_leg);
+    v_wallet_leg := v_wallet_leg - v_amount;
     v_frozen := v_frozen + v_amount;
     v_need := v_need - v_amount;
     -- Then what the account has asked to be sent, and was not begun: the newest first.
@@ -212,13 +218,10 @@ begin
     v_frozen := greatest(v_frozen - v_amount, 0);
     -- A lost dispute's is debt; only what was refunded is fetched back from Venice.
     v_owed := least(v_owed - v_debt_leg, share_millis(v_total, v_cents.refunded, v_purchase.amount_cents));
-  elsif v_amount < 0 then
-    v_give := v_give - v_amount;
-    v_owed := greatest(v_owed + v_amount, 0);
   end if;
   v_burned := v_burn;
 
-  -- What comes back repays a debt first, like any credit.
+  -- What is left over repays a debt first, like any credit.
   v_amount := least(v_give, v_debt - v_debt_leg);
   v_debt_leg := v_debt_leg + v_amount;
   v_wallet_leg := v_wallet_leg + v_give - v_amount;
@@ -259,7 +262,20 @@ create function take_payment_ticket() returns text
 language sql security definer set search_path = pg_catalog, public, pg_temp
 as $$ select nextval('payment_tickets')::text $$;
 
--- Internal. What was read of a payment at Stripe. p_read: {payment, purchaseId, ticket, refunds: [{id, amountCents, status,
+-- Internal. Writes to the payer about each refund that has arrived: after a read, and where the read came before the payment
+-- was known, after the payment.
+create function tell_refunds(p_at timestamptz, p_payment text) returns void
+language plpgsql security definer set search_path = pg_catalog, public, pg_temp
+as $$
+begin
+  perform queue_letter(p_at, 'refunded', r.id, p.account_id, jsonb_build_object('purchaseId', p.id, 'usdCents', r.amount_cents,
+    'takenMillis', share_millis(p.base_millis + p.bonus_millis, r.amount_cents, p.amount_cents)))
+  from refunds r join purchases p on p.payment_intent = r.payment
+  where r.payment = p_payment and r.status = 'succeeded' and p.status = 'paid' order by r.id;
+end
+$$;
+
+-- Internal. What was read of a payment at Stripe; the purchase is locked before anything else, as everywhere. p_read: {payment, purchaseId, ticket, refunds: [{id, amountCents, status,
 -- requestId, failure, createdAt}], disputes: [{id, amountCents, status, reason, evidenceDueAt, createdAt}]}.
 -- Outcome: 'read' | 'superseded' (a later read counts) | 'ignored' (a payment that is none of ours).
 create function save_payment_read(p_at timestamptz, p_read jsonb) returns text
@@ -270,7 +286,8 @@ declare
   v_purchase text := coalesce((select id from purchases where payment_intent = v_payment), p_read ->> 'purchaseId');
   v_dispute record;
 begin
-  if not exists (select from purchases where id = v_purchase) then
+  perform from purchases where id = v_purchase for update;
+  if not found then
     return 'ignored';
   end if;
   insert into payment_reads as r (payment, ticket, read_at) values (v_payment, (p_read ->> 'ticket')::bigint, p_at)
@@ -301,10 +318,7 @@ begin
       perform close_alert(p_at, 'dispute_open', v_dispute.id);
     end if;
   end loop;
-  perform queue_letter(p_at, 'refunded', r.id, p.account_id, jsonb_build_object('purchaseId', p.id, 'usdCents', r.amount_cents,
-    'takenMillis', share_millis(p.base_millis + p.bonus_millis, r.amount_cents, p.amount_cents)))
-  from refunds r join purchases p on p.payment_intent = r.payment
-  where r.payment = v_payment and r.status = 'succeeded' and p.status = 'paid' order by r.id;
+  perform tell_refunds(p_at, v_payment);
   if not exists (select from quarantines q where q.payment = v_payment and q.amount_cents >
     (select refunded from reversed_cents(v_payment))) then
     perform close_alert(p_at, 'payment_quarantined', v_payment);
@@ -342,6 +356,7 @@ begin
       delivery_id := settle_purchase(p_at, v_purchase, p_fact ->> 'paymentIntent', p_fact ->> 'customer');
       -- What was refunded or disputed before we knew that it was paid.
       perform apply_reversals(p_at, p_fact ->> 'paymentIntent');
+      perform tell_refunds(p_at, p_fact ->> 'paymentIntent');
     elsif outcome <> 'already_settled' then
       perform quarantine_payment(p_at, p_event, v_purchase, p_livemode, p_fact, outcome);
       perform apply_reversals(p_at, p_fact ->> 'paymentIntent');
@@ -383,6 +398,8 @@ as $$
 declare
   v_payment text := coalesce(p_fact ->> 'paymentIntent', p_fact ->> 'sessionId', p_event);
   v_cents bigint := (p_fact ->> 'amountCents')::bigint;
+  v_back record := reversed_cents(v_payment);
+  v_left bigint := v_cents - v_back.refunded - v_back.lost - v_back.disputed;
 begin
   insert into quarantines (payment, event_id, purchase_id, reason, amount_cents, currency, livemode, opened_at)
   values (v_payment, p_event, p_purchase.id, p_reason, v_cents, p_fact ->> 'currency', p_livemode, p_at)
@@ -393,13 +410,16 @@ begin
   if p_livemode = p_purchase.livemode and p_fact ->> 'currency' = p_purchase.currency and v_cents > 0 then
     perform post(p_at, 'quarantine:' || v_payment, 'quarantine', array[
       ('stripe_clearing', null, v_cents)::leg, ('suspense', null, -v_cents)::leg]);
-    if p_reason = 'second_payment' and p_fact ->> 'paymentIntent' is not null then
+    if p_reason = 'second_payment' and p_fact ->> 'paymentIntent' is not null and v_left > 0 then
       insert into refund_requests (id, payment, purchase_id, amount_cents, reason, next_at, created_at, idempotency_key)
-      values ('rfd_' || substr(md5(v_payment), 1, 20), v_payment, p_purchase.id, v_cents, 'second payment', p_at, p_at,
+      values ('rfd_' || substr(md5(v_payment), 1, 20), v_payment, p_purchase.id, v_left, 'second payment', p_at, p_at,
         'second payment');
     end if;
   end if;
   update purchases set status = 'review' where id = p_purchase.id and status <> 'paid';
+  if v_back.refunded >= v_cents then
+    return;
+  end if;
   perform open_alert(p_at, 'payment_quarantined', v_payment, format(
     'Payment %s for purchase %s was set aside (%s): %s %s, %s expected. %s',
     v_payment, p_purchase.id, replace(p_reason, '_', ' '), print_cents(v_cents), p_fact ->> 'currency',

@@ -47,6 +47,7 @@ declare
   v_hand jsonb;
 begin
   select * into strict v_purchase from purchases where id = p_purchase for update;
+  perform from reserve for update;
   v_hand := recall_at_hand(p_at);
   if v_hand ->> 'purchaseId' is distinct from p_purchase or (v_hand ->> 'millis')::bigint < p_millis then
     return false;
@@ -115,7 +116,8 @@ begin
 end
 $$;
 
--- As in 0017, but not while ducats are fetched back.
+-- As in 0017, but not while ducats are fetched back. What moves the purse alone is begun under the reserve's lock, so that of two
+-- that begin at once the later one sees the other.
 create or replace function begin_try(p_at timestamptz, p_lease interval)
 returns table (id text, lease_token bigint, citizen text, millis bigint, reference text, record_id text,
   purchase_id text, payment_intent text, created_at text)
@@ -125,6 +127,7 @@ declare
   v_delivery deliveries;
   v_free bigint;
 begin
+  perform from reserve for update;
   select r.purse_millis - coalesce((
     select sum(u.millis) from deliveries u where u.status in ('planned', 'active')), 0)
   into v_free from reserve r;
@@ -144,6 +147,19 @@ exception
   when unique_violation then
     return;
 end
+$$;
+
+-- As in 0015, under the same lock, and not while ducats are fetched back.
+create or replace function begin_replenishment(
+  p_at timestamptz, p_id text, p_kind text, p_millis bigint, p_payer text, p_lease interval
+) returns bigint
+language sql security definer set search_path = pg_catalog, public, pg_temp
+as $$
+  select from reserve for update;
+  insert into replenishments (id, kind, millis, payer, requested_by, leased_until, created_at)
+  select p_id, p_kind, p_millis, p_payer, 'operator', p_at + p_lease, p_at
+  where replenishment_at_hand() is null and not exists (select from recalls where state = 'asked')
+  on conflict do nothing returning lease_token
 $$;
 
 grant execute on function recall_at_hand, begin_recall, fail_recalls to cascade_app;

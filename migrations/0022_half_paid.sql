@@ -3,7 +3,8 @@
 -- When purse and rows agreed last.
 alter table reserve add column explained_at timestamptz;
 
--- As in 0017, but when a disagreement is given up, each delivery that still waits and is of exactly the amount that nothing
+-- As in 0016; p_seen names each row by its recordId, null where the game was asked for one that we don't know. A transfer that
+-- left no row, while the purse stood still as long as a refusal has to wait, is begun again. When a disagreement is given up, each delivery that still waits and is of exactly the amount that nothing
 -- explains becomes uncertain: a dead run leaves one such row. `halted`: their records, to be cancelled.
 create or replace function conclude_deliveries(
   p_at timestamptz, p_version bigint, p_purse_millis bigint, p_seen jsonb,
@@ -121,7 +122,7 @@ begin
     end;
     continue when v_end = 'held';
     if v_end = 'rejected' and v_delivery.record_id is null then
-      perform forget_try(v_delivery.id);
+      perform forget_try(p_at, v_delivery.id);
       continue;
     end if;
     if v_end = 'refused' then

@@ -175,3 +175,21 @@ test("a second payment for one purchase is sent back by itself, and its dollars 
   expect(await world.database.rows(open, [made?.payment])).toEqual([]);
   await booksBalance(world);
 });
+
+test("refunded while the game was being asked, and the game refuses: nothing is sent, a person gives it back", async () => {
+  const { purchaseId, customer, deliveryId } = await bought({ pack: "starter", deliverTo: "venice" });
+  await world.database.rows("select begin_reserve(now(), 1000000000)");
+  const [begun] = await world.database.rows<{ id: string; lease_token: string }>(
+    "select * from begin_try(now(), interval '90 s')",
+  );
+  expect(begun?.id).toBe(deliveryId);
+  await refund({ purchaseId });
+  expect(await balance(customer)).toMatchObject({ transit: 100_000, debt: 100_000 });
+  const held = JSON.stringify([{ id: deliveryId, token: begun?.lease_token }]);
+  await world.database.rows("select postpone_deliveries(now(), $1, 'refused', interval '0')", [held]);
+  const [delivery] = await world.database.rows("select status from deliveries where id = $1", [deliveryId]);
+  expect(delivery).toEqual({ status: "uncertain" });
+  await world.database.rows("select resolve_delivery(now(), $1, 'returned', 'never made')", [deliveryId]);
+  expect(await balance(customer)).toMatchObject({ wallet: 0, transit: 0, debt: 0 });
+  await booksBalance(world);
+});

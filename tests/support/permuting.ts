@@ -1,0 +1,290 @@
+/** Gives one payment's events to the webhook in any order, repeated, late or lost, and reads what the books came to. */
+import { afterAll, beforeAll, expect } from "vitest";
+import * as z from "zod";
+import { idOf } from "../../dev/stripe/reference.ts";
+import { newMailedToken } from "../../lib/account/mailed-token.ts";
+import { newSession } from "../../lib/account/sessions.ts";
+import { openApp } from "../../lib/app.ts";
+import { db } from "../../lib/db/open.ts";
+import { sql } from "../../lib/db/port.ts";
+import { openCheckout } from "../../lib/purchase/open.ts";
+import { promotionCodes, stripe } from "../../lib/stripe/open.ts";
+import { venice } from "../../lib/venice/open.ts";
+import { everyOrder, repeated, shuffled, type Arrival } from "./arrival-orders.ts";
+import { holdDeliveriesBack } from "./holding-back.ts";
+import { booksOf, digestOf } from "./payment-books.ts";
+import type { Ending, Scenario, Stage } from "./payment-scenarios.ts";
+import { chanceOf, type Chance } from "./random.ts";
+import { deliver, type StripeEvent, type World } from "./world.ts";
+
+/** Types that the books act on. */
+const actedOn =
+  /^(checkout\.session\.(?!expired)|payment_intent\.(succeeded|payment_failed)|refund\.|charge\.refund|charge\.dispute\.)/;
+
+/** Those that only say that a payment has changed. */
+const rereads = /^(refund|charge)\./;
+
+/** `own`: events that our own requests have brought about. */
+type Bought = Stage & { readonly purchaseId: string; readonly own: StripeEvent[] };
+type Outcome = { readonly digest: string; readonly books: object };
+
+export function usePermutations(world: World) {
+  let copies = 0;
+  let buyers = 0;
+  let looking = Promise.resolve<object>({});
+  const passwordHash = "no password";
+
+  // What waits for Venice stays where it is: this is about money.
+  holdDeliveriesBack(world);
+  const { log } = console;
+  beforeAll(() => {
+    // A line for each of a hundred thousand requests.
+    console.log = () => undefined;
+  });
+
+  afterAll(() => {
+    console.log = log;
+  });
+
+  /** A new customer's unpaid starter pack, by the capabilities behind the doors. */
+  async function order(deliverTo: "wallet" | "venice"): Promise<Bought> {
+    buyers += 1;
+    const app = openApp({ db, stripe, promotionCodes, venice });
+    const id = app.newId("acc");
+    const session = newSession(app);
+    const now = app.clock();
+    const link = newMailedToken(app);
+    const token = { id: link.id, hash: Buffer.from(link.hash).toString("hex"), expiresAt: "2100-01-01" };
+    await app.db.query(
+      sql`select sign_up(${now}::timestamptz, '{}', ${id}, ${`buyer${buyers}@example.com`}, ${passwordHash}, 'RialtoBanker',
+        ${JSON.stringify(token)}::jsonb)`,
+      z.unknown(),
+    );
+    await app.db.query(
+      sql`select complete_sign_in(${now}::timestamptz, '{}', ${id}, ${passwordHash}, null, ${session.row}::jsonb)`,
+      z.unknown(),
+    );
+    const opened = await openCheckout(app, {
+      sessionId: session.id,
+      wish: { kind: "ordered", order: { pack: "starter" }, deliverTo, promotionCode: undefined },
+      idempotencyKey: "only",
+      origin: "http://cascade.test",
+    });
+    if (opened.kind !== "opened") throw new Error(`the order is ${opened.kind}`);
+    const sessionId = /cs_[A-Za-z0-9_]+/.exec(opened.url)?.[0] ?? "";
+    return {
+      ...{ stripe: world.stripe, sessionId, purchaseId: opened.purchaseId },
+      ...{ refundId: "", disputeId: "", own: [] },
+    };
+  }
+
+  /** Stripe's new events, each once: what has been taken is forgotten there, so that the ten-thousandth order costs what the first did. */
+  function news(): StripeEvent[] {
+    const fresh = world.stripe.events.since();
+    for (const { id } of fresh) world.stripe.world.events.remove(id);
+    return fresh;
+  }
+
+  /** Lets one thing happen at Stripe; the events that carry it. */
+  function happens(scenario: Scenario, act: Scenario["acts"][number], bought: Bought): StripeEvent[] {
+    bought.own.push(...news());
+    act(bought);
+    return news().filter(({ type }) => actedOn.test(type) && !scenario.without?.includes(type));
+  }
+
+  /** Nobody asks Stripe for this purchase any more. */
+  function forget({ sessionId, purchaseId }: Bought): void {
+    const { sessions, paymentIntents, charges, refunds, disputes, balanceTransactions } = world.stripe.world;
+    sessions.remove(sessionId);
+    const forgotten = new Set<string>();
+    for (const { id, metadata } of paymentIntents.oldestFirst())
+      if (metadata["purchase"] === purchaseId) forgotten.add(id);
+    for (const objects of [charges, refunds, disputes]) {
+      for (const { id, payment_intent: payment } of objects.oldestFirst()) {
+        if (!forgotten.has(idOf(payment))) continue;
+        forgotten.add(id);
+        objects.remove(id);
+      }
+    }
+    for (const { id, source } of balanceTransactions.oldestFirst())
+      if (forgotten.has(idOf(source))) balanceTransactions.remove(id);
+    for (const id of forgotten) paymentIntents.remove(id);
+  }
+
+  async function send(event: StripeEvent, isCopy = false): Promise<void> {
+    copies += 1;
+    const answer = await deliver(isCopy ? { ...event, id: `evt_copy_${copies}` } : event);
+    if (answer.status !== 200) throw new Error(`${event.type}: ${answer.status} ${answer.text}`);
+    await answer.afterwards;
+  }
+
+  /** What was lost is made up for: Stripe's event comes after all, as another. (By our own fetching: tests/reconcile.) */
+  async function reconcile(lost: readonly StripeEvent[]): Promise<void> {
+    for (const event of lost) await send(event, true);
+  }
+
+  /** What our own requests brought about at Stripe. */
+  async function answerOwn(bought: Bought): Promise<void> {
+    for (const event of [...bought.own, ...news()])
+      if (actedOn.test(event.type) && rereads.test(event.type)) await send(event);
+  }
+
+  async function outcome(scenario: Scenario, bought: Bought): Promise<Outcome> {
+    if (scenario.asksStripe) await answerOwn(bought);
+    // One connection looks, one question at a time.
+    const said = await (looking = looking.then(() => booksOf(world, bought.purchaseId)));
+    forget(bought);
+    return { digest: digestOf(said), books: said };
+  }
+
+  /** The Stripe side at its end, then the events in this order. */
+  async function arriving(
+    scenario: Scenario,
+    order_: (count: number) => { readonly arrivals: readonly Arrival[]; readonly lost?: readonly number[] },
+  ): Promise<Outcome> {
+    const bought = await order(scenario.deliverTo);
+    const events = scenario.acts.flatMap((act) => happens(scenario, act, bought));
+    const { arrivals, lost = [] } = order_(events.length);
+    for (const { index, isCopy } of arrivals) await send(pick(events, index), isCopy);
+    await reconcile(lost.map((index) => pick(events, index)));
+    return await outcome(scenario, bought);
+  }
+
+  /** Each event as soon as it happens. */
+  async function live(scenario: Scenario): Promise<Outcome> {
+    const bought = await order(scenario.deliverTo);
+    for (const act of scenario.acts) for (const event of happens(scenario, act, bought)) await send(event);
+    return await outcome(scenario, bought);
+  }
+
+  /** While things go on happening: some at once, some late, some twice, most never; one after the last change is enough. */
+  async function lossy(scenario: Scenario, chance: Chance): Promise<Outcome> {
+    const bought = await order(scenario.deliverTo);
+    let late: StripeEvent[] = [];
+    let unpaid: StripeEvent[] = [];
+    for (const [index, act] of scenario.acts.entries()) {
+      const fresh = shuffled(chance, happens(scenario, act, bought));
+      if (index === 0) unpaid = fresh.filter(({ type }) => !rereads.test(type));
+      const chosen =
+        index < scenario.acts.length - 1
+          ? [...late, ...fresh].filter(() => chance.isLucky(0.4))
+          : enough([...shuffled(chance, late), ...fresh], fresh, unpaid, chance);
+      late = [...late, ...fresh].filter((event) => !chosen.includes(event));
+      for (const event of shuffled(chance, chosen)) {
+        if (unpaid.includes(event)) unpaid = [];
+        await send(event);
+        if (chance.isLucky(0.2)) await send(event, true);
+      }
+    }
+    return await outcome(scenario, bought);
+  }
+
+  return { arriving, live, lossy };
+}
+
+/** Of the last act's events one, where it only says that something changed; the payment itself, if nothing has told of it. */
+function enough(
+  all: readonly StripeEvent[],
+  fresh: readonly StripeEvent[],
+  unpaid: readonly StripeEvent[],
+  chance: Chance,
+): StripeEvent[] {
+  const last = fresh.every(({ type }) => rereads.test(type)) ? [chance.pick(fresh)] : [...fresh];
+  const paid =
+    unpaid.length === 0 || last.some((event) => unpaid.includes(event)) ? [] : [chance.pick(unpaid)];
+  const needed = [...last, ...paid];
+  return all.filter((event) => needed.includes(event));
+}
+
+function pick<T>(from: readonly T[], index: number): T {
+  const found = from[index];
+  if (found === undefined) throw new Error(`there is no number ${index}`);
+  return found;
+}
+
+/** How many orders: all of them up to `all`, else `some`; and how many with repetitions, with one lost, with most lost. */
+type Limits = { readonly all: number; readonly some: number; readonly others: number };
+type Count = { readonly orders: number; readonly seconds: number };
+
+/** Runs a scenario every way, `limit` orders of each kind at most, and holds all of them to one end. */
+export async function holdToOneEnd(
+  { arriving, live, lossy }: ReturnType<typeof usePermutations>,
+  scenario: Scenario,
+  limits: Limits,
+  seed: number,
+): Promise<Count> {
+  const startedAt = performance.now();
+  const chance = chanceOf(seed);
+  let eventCount = 0;
+  const reference = await arriving(scenario, (count) => {
+    eventCount = count;
+    return { arrivals: plain(Array.from({ length: count }, (_, index) => index)) };
+  });
+  expectEnding(reference.books, scenario.ends);
+  const all = everyOrder(eventCount);
+  const chosen = all.length <= limits.all ? all : shuffled(chance, all).slice(0, limits.some);
+  const others = shuffled(chance, chosen).slice(0, limits.others);
+  const runs: { readonly name: string; readonly run: () => Promise<Outcome> }[] = [
+    { name: "live", run: () => live(scenario) },
+    ...chosen.map((order) => ({
+      name: `order ${order.join(" ")}`,
+      run: () => arriving(scenario, () => ({ arrivals: plain(order) })),
+    })),
+    ...others.map((order) => {
+      const arrivals = repeated(chance, order);
+      return {
+        name: `repeated ${arrivals.map(({ index, isCopy }) => `${index}${isCopy ? "'" : ""}`).join(" ")}`,
+        run: () => arriving(scenario, () => ({ arrivals })),
+      };
+    }),
+    // The last of an order is lost: so is each event, in every order of the others.
+    ...others.map((order) => ({
+      name: `lost ${order.join(" ")}`,
+      run: () => arriving(scenario, () => ({ arrivals: plain(order.slice(0, -1)), lost: order.slice(-1) })),
+    })),
+    ...Array.from({ length: limits.others }, (_, nth) => ({
+      name: `lossy ${nth}`,
+      run: () => lossy(scenario, chanceOf(seed * 1_000 + nth)),
+    })),
+  ];
+  await atOnce(scenario.asksStripe ? 1 : 6, runs, async ({ name, run }) => {
+    const ended = await run();
+    if (ended.digest !== reference.digest)
+      expect({ scenario: scenario.name, name, books: ended.books }).toEqual({
+        scenario: scenario.name,
+        name,
+        books: reference.books,
+      });
+  });
+  return { orders: runs.length + 1, seconds: (performance.now() - startedAt) / 1000 };
+}
+
+function plain(order: readonly number[]): Arrival[] {
+  return order.map((index) => ({ index, isCopy: false }));
+}
+
+async function atOnce<T>(width: number, all: readonly T[], work: (each: T) => Promise<void>): Promise<void> {
+  let next = 0;
+  const hand = async (): Promise<void> => {
+    for (let each = all[next++]; each !== undefined; each = all[next++]) await work(each);
+  };
+  await Promise.all(Array.from({ length: width }, hand));
+}
+
+const endingSchema = z.object({
+  purchase: z.object({ status: z.string(), burned_millis: z.number() }),
+  balances: z.object({ wallet: z.number(), frozen: z.number() }),
+  ledgers: z.record(z.string(), z.number()).nullable(),
+  unhandled: z.literal(0),
+});
+
+function expectEnding(books: object, ends: Ending): void {
+  const { purchase, balances, ledgers } = endingSchema.parse(books);
+  expect({
+    status: purchase.status,
+    wallet: balances.wallet,
+    frozen: balances.frozen,
+    burned: purchase.burned_millis,
+    clearing: ledgers?.["stripe_clearing"] ?? 0,
+  }).toEqual(ends);
+}
