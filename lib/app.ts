@@ -8,6 +8,7 @@ import type { Mail } from "./mail/port.ts";
 import type { Game } from "./game/port.ts";
 import type { Consciousness, Limiter } from "./redis/port.ts";
 import type { StripeHistory } from "./stripe/history.ts";
+import type { StripeLists } from "./stripe/lists.ts";
 import type { Stripe } from "./stripe/port.ts";
 import type { PromotionCodes } from "./stripe/promotion-codes-port.ts";
 import type { Town } from "./town/port.ts";
@@ -30,6 +31,7 @@ export type Ports = {
   readonly stripe: Stripe;
   readonly stripeHistory: StripeHistory;
   readonly promotionCodes: PromotionCodes;
+  readonly stripeLists: StripeLists;
   readonly venice: Venice;
   /** Undefined where the operator has not named the game's API. */
   readonly game: Game | undefined;

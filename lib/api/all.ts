@@ -32,6 +32,7 @@ import { purchasesApi } from "./purchases.ts";
 import { passkeysApi } from "./passkeys.ts";
 import { quoteApi } from "./quote.ts";
 import { rateApi } from "./rate.ts";
+import { reconciliationApi } from "./reconciliation.ts";
 import { loginApi, logoutApi, passkeyLoginApi, refreshApi, signupApi, veniceLoginApi } from "./sign-in.ts";
 import { accountsApi, auditApi, lettersApi } from "./staff.ts";
 import { stripeWebhookApi } from "./stripe-webhook.ts";
@@ -69,6 +70,7 @@ export const declarations: readonly Declaration[] = [
   lettersApi,
   deadLettersApi,
   refundsApi,
+  reconciliationApi,
   healthApi,
   openapiApi,
   deliverDucatsApi,

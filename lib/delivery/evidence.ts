@@ -112,6 +112,14 @@ export function amountOf(notes: string): Millis | undefined {
   return value ? millisOfDecimal(Reflect.get(value, "amount")) : undefined;
 }
 
+/** What the game says it has paid by this row, transfer by transfer; in a row that we voided, before that. */
+export function paidIn({ notes }: Pick<SeenRow, "notes">): readonly Millis[] {
+  const before: unknown = isVoided(notes) ? Reflect.get(firstJson(notes) ?? {}, "before") : undefined;
+  const lines = notes.matchAll(/^\[[\d: -]+\] Successfully transferred (\d+(?:\.\d+)?) ducats /gm);
+  const paid = [...lines].flatMap(([, ducats]) => millisOfDecimal(Number(ducats)) ?? []);
+  return typeof before === "string" ? [...paidIn({ notes: before }), ...paid] : paid;
+}
+
 function isVoided(notes: string): boolean {
   const value = firstJson(notes);
   return value !== undefined && Reflect.get(value, "voided") === true && Reflect.get(value, "amount") === 0;

@@ -1,7 +1,7 @@
 /** Applies a verified Stripe event to the books: one statement, and a second only to keep what failed. */
 import * as z from "zod";
 import type { App } from "../app.ts";
-import { sql } from "../db/port.ts";
+import { sql, type Statement } from "../db/port.ts";
 import { messageOf, Unavailable } from "../errors.ts";
 import type { VerifiedEvent } from "../stripe/port.ts";
 import { reread } from "./reread.ts";
@@ -24,14 +24,20 @@ export type SettleOutcome =
   /** Stored with its reason, not applied: Stripe must send it again. */
   | { readonly kind: "failed"; readonly reason: string };
 
+/** Takes event and fact as JSON; answers one row, `received`. */
+export type Receive = (event: string, fact: string) => Statement;
+
 /**
  * Safe for the same event any number of times, at once, and under another id. @throws Unavailable: nothing is stored.
  * @param by `us` when we fetched it: what Stripe does not deliver is told to the operator.
+ * @param receive the statement that applies it, where it is not the webhook's.
  */
 export async function settleEvent(
   app: Pick<App, "db" | "stripe" | "clock">,
   event: VerifiedEvent,
   by: "webhook" | "us" = "webhook",
+  receive: Receive = (stored, fact) =>
+    sql`select receive_stripe_event(${app.clock()}::timestamptz, ${stored}::jsonb, ${fact}::jsonb) as received`,
 ): Promise<SettleOutcome> {
   const { id, type, apiVersion, livemode, created, payload } = event;
   const stored = JSON.stringify({ id, type, apiVersion, livemode, created, payload, by }, storable);
@@ -39,10 +45,7 @@ export async function settleEvent(
   try {
     const read = paymentFact(event, await app.stripe.apiVersion());
     fact = JSON.stringify(read.effect === "reread" ? await reread(app, read.payment) : read, storable);
-    const { received } = await app.db.one(
-      sql`select receive_stripe_event(${app.clock()}::timestamptz, ${stored}::jsonb, ${fact}::jsonb) as received`,
-      z.object({ received: receivedColumn }),
-    );
+    const { received } = await app.db.one(receive(stored, fact), z.object({ received: receivedColumn }));
     if (received.outcome === "other_version")
       return { kind: "failed", reason: "its API version is not ours" };
     return {

@@ -5,8 +5,10 @@ import { Unavailable } from "../errors.ts";
 import { stripeClient } from "./client.ts";
 import { guarded } from "./guarded.ts";
 import type { StripeHistory } from "./history.ts";
+import type { StripeLists } from "./lists.ts";
 import { createRefund, readPayment } from "./payments.ts";
 import { balancePage, eventsPage, readCurrent, readEvent } from "./read-history.ts";
+import { disputesPage, paymentsPage, readIntent, refundsPage, sessionsPage } from "./read-lists.ts";
 import type { CreateOutcome, ExpireOutcome, SessionRequest, Stripe } from "./port.ts";
 import type { PromotionCodes } from "./promotion-codes-port.ts";
 import { findPromotionCodes, refusalOfPromotion } from "./promotion-codes.ts";
@@ -68,12 +70,8 @@ export function stripe({ env, trips }: Core): Stripe {
   };
 }
 
-export function stripeHistory({ env, trips }: Core): StripeHistory {
-  const ask = async <T>(call: (sdk: StripeSdk) => Promise<T>): Promise<T> => {
-    const sdk = await stripeClient(env);
-    trips.count("stripe");
-    return await guarded(() => call(sdk));
-  };
+export function stripeHistory(core: Core): StripeHistory {
+  const ask = asker(core);
   return {
     events: (types, span, after) => ask((sdk) => eventsPage(sdk, types, span, after)),
     event: (id) => ask((sdk) => readEvent(sdk, id)),
@@ -88,6 +86,25 @@ export function promotionCodes({ env, trips }: Core): PromotionCodes {
       const sdk = await stripeClient(env);
       return await guarded(() => findPromotionCodes(sdk, text, () => trips.count("stripe")));
     },
+  };
+}
+
+export function stripeLists(core: Core): StripeLists {
+  const ask = asker(core);
+  return {
+    payments: (span, after) => ask((sdk) => paymentsPage(sdk, span, after)),
+    payment: (id) => ask((sdk) => readIntent(sdk, id)),
+    sessions: (span, after) => ask((sdk) => sessionsPage(sdk, span, after)),
+    refunds: (span, after) => ask((sdk) => refundsPage(sdk, span, after)),
+    disputes: (span, after) => ask((sdk) => disputesPage(sdk, span, after)),
+  };
+}
+
+function asker({ env, trips }: Core) {
+  return async <T>(call: (sdk: StripeSdk) => Promise<T>): Promise<T> => {
+    const sdk = await stripeClient(env);
+    trips.count("stripe");
+    return await guarded(() => call(sdk));
   };
 }
 

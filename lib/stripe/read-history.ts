@@ -8,7 +8,7 @@ import type { VerifiedEvent } from "./port.ts";
 const perPage = 100;
 
 /** Two tries of five seconds: a scheduled run has many of these to make, and another run comes. */
-const bounds = { timeout: 5_000, maxNetworkRetries: 1 };
+export const bounds = { timeout: 5_000, maxNetworkRetries: 1 };
 
 export async function eventsPage(
   sdk: StripeSdk,
@@ -69,7 +69,7 @@ export async function balancePage(
   }));
 }
 
-function within({ from, to }: Span, after: string | null) {
+export function within({ from, to }: Span, after: string | null) {
   return {
     created: { gte: from, lt: to },
     limit: perPage,
@@ -79,7 +79,7 @@ function within({ from, to }: Span, after: string | null) {
 
 type Listed = { readonly object?: string };
 
-function pageOf<T extends Listed, Item>(
+export function pageOf<T extends Listed, Item>(
   list: { readonly object?: string; readonly data: readonly T[]; readonly has_more: boolean },
   name: string,
   item: (each: T) => Item,
@@ -90,12 +90,12 @@ function pageOf<T extends Listed, Item>(
 }
 
 /** The SDK returns any JSON without an `error` key as a success: look at what it is. */
-function expectObject(answer: Listed, name: string): void {
+export function expectObject(answer: Listed, name: string): void {
   if (answer.object !== name)
     throw new Unavailable("stripe", { effect: "none", message: `Stripe's answer is no ${name}` });
 }
 
-async function found<T>(read: () => Promise<T>): Promise<T | null> {
+export async function found<T>(read: () => Promise<T>): Promise<T | null> {
   const { default: Sdk } = await import("stripe");
   try {
     return await read();

@@ -82,6 +82,8 @@ const table = readTable(`
   dead-letters GET            401  404  -     200  200   404   401   401 401   401
   dead-letters POST /{id}     401  404  404   404  204   404   401   401 401   401
   refunds POST                401  404  404   404  409   404   401   401 401   401
+  reconciliation GET          401  404  -     404  200  404   401   401 401   401
+  reconciliation POST         401  404  -     404  200  404   401   401 401   401
   rate POST                   401  404  -     404  204   404   401   401 401   401
   rate DELETE                 401  404  -     404  204   404   401   401 401   401
 
@@ -166,6 +168,8 @@ const requests: Readonly<Record<string, (asked: Asked) => CallOptions>> = {
     json: { purchaseId: target.purchaseId, reason: "asked for it" },
     headers: { "idempotency-key": randomText(12) },
   }),
+  // Nothing is found by this name: what an admin is told of it, nobody else is.
+  "reconciliation POST": () => ({ json: { findings: ["paid-not-credited:pi_1"] } }),
   "stripe-webhook POST": () => ({ body: "{}", headers: { "content-type": "application/json" } }),
 };
 

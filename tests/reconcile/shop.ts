@@ -26,8 +26,8 @@ export function useShop(world: World) {
     world.stripe.clock.advance(byMs);
   }
 
-  /** An order of a starter pack for the wallet: $10.00, 100 ducats. */
-  async function order(): Promise<Bought> {
+  /** An order of a starter pack: $10.00, 100 ducats. */
+  async function order(deliverTo: "wallet" | "venice" = "wallet"): Promise<Bought> {
     orders += 1;
     const customer = await newCustomer();
     const [session] = await world.database.rows<{ id: string }>(
@@ -36,7 +36,7 @@ export function useShop(world: World) {
     );
     const opened = await openCheckout(appAt(clock), {
       sessionId: session?.id ?? "",
-      wish: { kind: "ordered", order: { pack: "starter" }, deliverTo: "wallet", promotionCode: undefined },
+      wish: { kind: "ordered", order: { pack: "starter" }, deliverTo, promotionCode: undefined },
       idempotencyKey: `order-${orders}`,
       origin: "http://cascade.test",
     });
@@ -45,8 +45,8 @@ export function useShop(world: World) {
     return { purchaseId: opened.purchaseId, sessionId, accountId: customer.id };
   }
 
-  async function paid(): Promise<Bought> {
-    const bought = await order();
+  async function paid(deliverTo?: "wallet" | "venice"): Promise<Bought> {
+    const bought = await order(deliverTo);
     world.stripe.pay(bought.sessionId);
     return bought;
   }

@@ -32,12 +32,13 @@ const actors = {
   "verification.asked": ["visitor"],
 } as const;
 
-/** Shown where they are done: withdraw, dead-letters, rate, refunds, tests/payments, tests/reserve. (`delivery.<decision>` is put together as well.) */
+/** Shown where they are done: withdraw, dead-letters, rate, refunds, tests/payments, tests/reconcile, tests/reserve. (`delivery.<decision>` is put together as well.) */
 const elsewhere = [
   "delivery.asked",
   "rate.overridden",
   "rate.released",
   "recall.asked",
+  "reconcile.repaired",
   "refund.asked",
   "reserve.replenished",
   "reserve.replenishment_resolved",

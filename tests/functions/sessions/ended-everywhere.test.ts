@@ -49,6 +49,8 @@ const requests: Readonly<Record<string, CallOptions>> = {
     json: { purchaseId: "pur_00000000000000000000", reason: "asked for it" },
     headers: { "idempotency-key": "refund" },
   },
+  "reconciliation GET": {},
+  "reconciliation POST": { json: { findings: ["paid-not-credited:pi_1"] } },
   "dead-letters POST /{id}": { json: { action: "look", reason: "late" }, tail: "/dlv_1" },
   "passkeys GET": {},
   "passkeys POST": { json: {} },
