@@ -56,7 +56,7 @@ describe("the stack", () => {
       z.object({ role: z.string(), entries: z.int() }),
     );
     expect(who).toEqual({ role: "cascade_app", entries: 0 });
-    expect(stack.stripe?.world.products.oldestFirst()).toHaveLength(6);
+    expect(stack.stripe?.world.products.oldestFirst()).toHaveLength(10);
     expect(stack.stripe?.world.endpoints.oldestFirst().map(({ endpoint }) => endpoint.url)).toEqual([
       "http://localhost:1/.netlify/functions/stripe-webhook",
     ]);
