@@ -16,7 +16,7 @@ export async function runScheduled(
   await checkLateness(app);
   let report: RunReport;
   try {
-    report = await runOnce(app, deliveriesPerRun);
+    report = await runOnce(app, deliveriesPerRun, true);
   } catch (error) {
     await openAlert(app, { ...alert, message: `Deliveries stand still: ${messageOf(error)}` });
     throw error;
