@@ -43,6 +43,7 @@ test("exactly the scheduled functions have a schedule", () => {
     "refresh-citizens": "*/5 * * * *",
     "notify-citizens": "* * * * *",
     "update-rate": "0 * * * *",
+    "reconcile-stripe": "*/10 * * * *",
   });
   expect(Object.keys(Object.fromEntries(scheduled)).sort()).toEqual(
     declarations

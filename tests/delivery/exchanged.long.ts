@@ -122,9 +122,9 @@ describe("many rows", () => {
       planted.push({ id, record_id: recordId, touched_at: fields["UpdatedAt"] });
     }
     await world.database.rows(
-      `insert into deliveries (id, account_id, citizen, millis, status, record_id, touched_at, created_at, next_at, planned_at,
+      `insert into deliveries (id, account_id, citizen, millis, transport, status, record_id, touched_at, created_at, next_at, planned_at,
          activated_at, looked_at)
-       select p.id, $2, 'RialtoBanker', 100000, 'active', p.record_id, p.touched_at, $3, $3, $3, $3,
+       select p.id, $2, 'RialtoBanker', 100000, 'rows', 'active', p.record_id, p.touched_at, $3, $3, $3, $3,
          $3::timestamptz - random() * interval '1 hour'
        from jsonb_to_recordset($1) as p (id text, record_id text, touched_at timestamptz)`,
       [JSON.stringify(planted), (await newCustomer()).id, clock.now],
