@@ -39,11 +39,16 @@ export async function readWish(
   const asked = { deliverTo, ...orderFields(order) };
   if (promotionCode === undefined) return { ...plain, asked };
   const askedWithCode = { ...asked, promotionCode: promotionCode.toLowerCase() };
+  const pinned = { ...plain, asked: askedWithCode };
   const terms = await quoteTerms(app, sessionId, now, idempotencyKey);
   if (terms.kind === "unauthorised") return terms;
-  if (terms.pinned) return { ...plain, asked: askedWithCode };
+  if (terms.pinned) return pinned;
   const priced = await priceOrder(app, wish, terms, now);
-  if (priced.kind !== "priced") return priced;
+  if (priced.kind !== "priced") {
+    // Another request of this very order, pinned meanwhile, may be who used the code up.
+    const since = await quoteTerms(app, sessionId, now, idempotencyKey);
+    return since.kind === "quotable" && since.pinned ? pinned : priced;
+  }
   return { kind: "read", asked: askedWithCode, deliverTo, terms: priced.quote, quote: priced.quote };
 }
 

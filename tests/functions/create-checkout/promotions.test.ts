@@ -495,6 +495,19 @@ describe("a retry", () => {
     expect(world.stripe.world.promotionCodes.get(id)?.times_redeemed).toBe(1);
   });
 
+  test("that finds its code used up by this very order has its page", async () => {
+    const customer = await newCustomer();
+    const { code } = await offer({ code: { max_redemptions: 1 } });
+    world.stripe.faults.plan({ kind: "latency", path: "/v1/promotion_codes", latencyMs: 1_500 });
+    const [one, other] = await Promise.all([
+      buyWith(customer, code, {}, "clicked twice"),
+      buyWith(customer, code, {}, "clicked twice"),
+    ]);
+    expect([one.status, other.status]).toEqual([201, 201]);
+    expect(one.body).toEqual(other.body);
+    expect(await purchasesOf(customer)).toHaveLength(1);
+  });
+
   test.each([
     ["before it was pinned", "drop_before", 1],
     ["after it was pinned", "drop_after", 1],
