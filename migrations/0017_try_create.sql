@@ -59,7 +59,8 @@ as $$
 $$;
 
 -- The intent, before the game is asked: the oldest delivery that is due, if the purse can pay it beside all that is under
--- way. From here on it may be paid. None while another is under way by this route.
+-- way. From here on it may be paid. None while another is under way by this route, or ducats are fetched back: what moves the
+-- purse alone is begun under the reserve's lock, so that of two that begin at once the later one sees the other.
 create function begin_try(p_at timestamptz, p_lease interval)
 returns table (id text, lease_token bigint, citizen text, millis bigint, reference text, record_id text,
   purchase_id text, payment_intent text, created_at text)
@@ -69,13 +70,14 @@ declare
   v_delivery deliveries;
   v_free bigint;
 begin
+  perform from reserve for update;
   select r.purse_millis - coalesce((
     select sum(u.millis) from deliveries u where u.status in ('planned', 'active')), 0)
   into v_free from reserve r;
   select * into v_delivery from deliveries q
   where q.status = 'pending' and q.transport is null and q.parked_at is null and q.next_at <= p_at
   order by q.next_at, q.id limit 1 for update skip locked;
-  if not found or v_free is null or v_delivery.millis > v_free then
+  if not found or exists (select from recalls where state = 'asked') or v_free is null or v_delivery.millis > v_free then
     return;
   end if;
   return query
@@ -168,28 +170,6 @@ language sql stable set search_path = pg_catalog, public, pg_temp
 as $$
   select jsonb_build_object('id', d.id, 'reference', d.id || '-' || d.attempt, 'citizen', d.citizen, 'millis', d.millis,
     'askedAt', iso(d.asked_at), 'leasedUntil', iso(d.leased_until))
-$$;
-
--- As in 0016; `asked`: transfers whose rows we don't know.
-create or replace function delivery_work(p_at timestamptz) returns jsonb
-language sql stable security definer set search_path = pg_catalog, public, pg_temp
-as $$
-  select jsonb_build_object(
-    'reserve', (select jsonb_build_object('purseMillis', purse_millis, 'version', version) from reserve),
-    'rowsFrom', iso(coalesce((select rows_to from reserve),
-      (select min(created_at) - interval '1 day' from deliveries where status in ('planned', 'active')))),
-    'deliveries', coalesce((
-      select jsonb_agg(watched_delivery(d) order by d.looked_at nulls first, d.id) from (
-        select q.* from deliveries q
-        where q.status in ('planned', 'active') and q.record_id is not null
-          and (q.looked_at is null or q.looked_at <= p_at - interval '1 hour'
-            or q.looked_at < (select mismatch_since from reserve where mismatch_since <= p_at - interval '90 seconds'))
-        order by q.looked_at nulls first, q.id limit 1000) d), '[]'),
-    'asked', coalesce((
-      select jsonb_agg(asked_delivery(d)) from deliveries d where d.status = 'planned' and d.record_id is null), '[]'),
-    'underWay', exists (select from deliveries where status in ('planned', 'active')),
-    'waiting', exists (select from reserve)
-      or exists (select from deliveries where status = 'pending' and parked_at is null and next_at <= p_at))
 $$;
 
 -- What rows are about: the deliveries that they are pinned to, ended ones too, and the transfers that were asked for with

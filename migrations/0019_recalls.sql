@@ -116,40 +116,7 @@ begin
 end
 $$;
 
--- As in 0017, but not while ducats are fetched back. What moves the purse alone is begun under the reserve's lock, so that of two
--- that begin at once the later one sees the other.
-create or replace function begin_try(p_at timestamptz, p_lease interval)
-returns table (id text, lease_token bigint, citizen text, millis bigint, reference text, record_id text,
-  purchase_id text, payment_intent text, created_at text)
-language plpgsql security definer set search_path = pg_catalog, public, pg_temp
-as $$
-declare
-  v_delivery deliveries;
-  v_free bigint;
-begin
-  perform from reserve for update;
-  select r.purse_millis - coalesce((
-    select sum(u.millis) from deliveries u where u.status in ('planned', 'active')), 0)
-  into v_free from reserve r;
-  select * into v_delivery from deliveries q
-  where q.status = 'pending' and q.transport is null and q.parked_at is null and q.next_at <= p_at
-  order by q.next_at, q.id limit 1 for update skip locked;
-  if not found or exists (select from recalls where state = 'asked') or v_free is null or v_delivery.millis > v_free then
-    return;
-  end if;
-  return query
-    update deliveries d set status = 'planned', transport = 'try_create', asked_at = p_at,
-      planned_at = coalesce(d.planned_at, p_at), lease_token = d.lease_token + 1, leased_until = p_at + p_lease
-    where d.id = v_delivery.id
-    returning d.id, d.lease_token, d.citizen, d.millis, d.id || '-' || d.attempt, d.record_id, d.purchase_id,
-      (select p.payment_intent from purchases p where p.id = d.purchase_id), iso(d.created_at);
-exception
-  when unique_violation then
-    return;
-end
-$$;
-
--- As in 0015, under the same lock, and not while ducats are fetched back.
+-- As in 0015, under the reserve's lock, and not while ducats are fetched back.
 create or replace function begin_replenishment(
   p_at timestamptz, p_id text, p_kind text, p_millis bigint, p_payer text, p_lease interval
 ) returns bigint

@@ -2,8 +2,8 @@
 -- into looking. One look in twenty seconds serves them all.
 alter table reserve add column watched_at timestamptz;
 
--- As in 0017, and whose turn it is to look: `isTurn`, taken by the answer; p_now takes it in any case. `isExplained`: purse and rows
--- agreed within these twenty seconds: only then anything new may be sent without a look.
+-- As in 0016; `asked`: transfers whose rows we don't know; and whose turn it is to look: `isTurn`, taken by the answer; p_now
+-- takes it in any case. `isExplained`: purse and rows agreed within these twenty seconds: only then anything new may be sent without a look.
 drop function delivery_work(timestamptz);
 create function delivery_work(p_at timestamptz, p_now boolean) returns jsonb
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp

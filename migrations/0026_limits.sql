@@ -152,8 +152,6 @@ as $$
   where p.id = p_purchase
 $$;
 
-drop function quote_terms;
-
 -- What a quote is made of: {kind: 'unauthorised'} or {kind: 'quotable', accountId, citizen, debtMillis, rate, stripeCustomer,
 -- hasBought, left: [{limit, leftCents, resetsAt}], pinned}. left: of each limit that is set, at this moment; nothing is
 -- reserved. pinned: whether the account has pinned a purchase with the key p_key.
