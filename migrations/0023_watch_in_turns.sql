@@ -1,24 +1,25 @@
 -- A thousand payments in a minute start as many runs, and each would read the purse and the rows: our share of Airtable would go
--- into looking. One look in twenty seconds serves them all.
+-- into looking. One look in half a minute serves them all.
 alter table reserve add column watched_at timestamptz;
 
--- As in 0016; `asked`: transfers whose rows we don't know; and whose turn it is to look: `isTurn`, taken by the answer; p_now
--- takes it in any case. `isExplained`: purse and rows agreed within these twenty seconds: only then anything new may be sent without a look.
+-- As in 0016; `asked`: transfers whose rows we don't know; and whose turn it is to look: `isTurn`, taken by the answer when the last
+-- one began so long ago (p_every). `isExplained`: purse and rows agreed within this half minute: only then anything new may be sent
+-- without a look.
 drop function delivery_work(timestamptz);
-create function delivery_work(p_at timestamptz, p_now boolean) returns jsonb
+create function delivery_work(p_at timestamptz, p_every interval) returns jsonb
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp
 as $$
 declare
   v_is_turn boolean;
 begin
   update reserve set watched_at = p_at
-  where p_now or watched_at is null or watched_at > p_at or watched_at <= p_at - interval '20 seconds';
+  where watched_at is null or watched_at > p_at or watched_at <= p_at - p_every;
   v_is_turn := found or not exists (select from reserve);
   return jsonb_build_object(
     'isTurn', v_is_turn,
     'isExplained', exists (
       select from reserve
-      where mismatch_began is null and explained_at between p_at - interval '20 seconds' and p_at),
+      where mismatch_began is null and explained_at between p_at - interval '30 seconds' and p_at),
     'reserve', (select jsonb_build_object('purseMillis', purse_millis, 'version', version) from reserve),
     'rowsFrom', iso(coalesce((select rows_to from reserve),
       (select min(created_at) - interval '1 day' from deliveries where status in ('planned', 'active')))),

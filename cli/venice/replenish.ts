@@ -205,7 +205,7 @@ async function lookAtPurse(ports: Ports, held: Held): Promise<Outcome> {
 type ComparedPurse = Compared & { readonly purse: Millis };
 
 async function compare(ports: Ports): Promise<ComparedPurse> {
-  const work = await deliveryWork(ports, true);
+  const work = await deliveryWork(ports, 0);
   const purse = (await processorPurse(ports)).millis;
   return { ...(await comparePurse(ports, work, purse)), purse };
 }

@@ -145,10 +145,10 @@ export type Work = z.output<typeof workColumn>;
 export type WatchedDelivery = z.output<typeof watchedColumn>;
 export type AskedDelivery = z.output<typeof askedColumn>;
 
-/** `now`: looks whoever's turn it is. */
-export async function deliveryWork({ db, clock }: Books, now: boolean): Promise<Work> {
+/** It is the caller's turn to look when the last look began so long ago. */
+export async function deliveryWork({ db, clock }: Books, lookEveryMs: number): Promise<Work> {
   const { work } = await db.one(
-    sql`select delivery_work(${clock()}::timestamptz, ${now}::boolean) as work`,
+    sql`select delivery_work(${clock()}::timestamptz, ${lookEveryMs}::int * interval '1 millisecond') as work`,
     z.object({ work: workColumn }),
   );
   return work;

@@ -26,11 +26,11 @@ export type RunReport = {
 
 type Ports = Pick<App, "db" | "venice" | "game" | "clock" | "env" | "newId">;
 
-/**
- * Sends at most `limit` deliveries. The minute's own run looks at Venice first (`looks`); the others, of which a burst of payments
- * starts hundreds, when it is their turn. Venice or Redis away ends the run, with nothing lost.
- */
-export async function runOnce(app: Ports, limit: number, looks = false): Promise<RunReport> {
+/** A burst of payments starts hundreds of runs: one look at Venice in so long serves them all. */
+const lookEveryMs = 30 * SECOND_MS;
+
+/** Sends at most `limit` deliveries, after a look at Venice when it is due. Venice or Redis away ends the run, with nothing lost. */
+export async function runOnce(app: Ports, limit: number, every = lookEveryMs): Promise<RunReport> {
   const startedAt = performance.now();
   const hasTime = () => performance.now() - startedAt < budgetMs;
   let report: RunReport = {
@@ -42,7 +42,7 @@ export async function runOnce(app: Ports, limit: number, looks = false): Promise
     stopped: null,
   };
   try {
-    const work = await deliveryWork(app, looks);
+    const work = await deliveryWork(app, every);
     if (!work.waiting && work.deliveries.length === 0) return report;
     if (work.isTurn) report = withWatch(report, await watch(app, work));
     else if (!work.isExplained) report = { ...report, watching: "waiting" };
@@ -63,7 +63,7 @@ export async function runOnce(app: Ports, limit: number, looks = false): Promise
       report = { ...report, sent: report.sent + 1 };
       const before = report.executed;
       for (let look = 0; look < looksPerTry && report.executed === before && hasTime(); look += 1)
-        report = withWatch(report, await watch(app, await deliveryWork(app, true)));
+        report = withWatch(report, await watch(app, await deliveryWork(app, 0)));
       if (report.executed === before) break;
     }
     return report;

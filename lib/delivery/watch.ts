@@ -76,9 +76,9 @@ async function look(app: Ports, work: Work) {
     work.rowsFrom === null ? { rows: [], isComplete: true } : await app.venice.changedRows(work.rowsFrom);
   const rows = new Map(changed.map((row) => [row.recordId, row]));
   const due = work.deliveries;
-  if (due.length > 0)
-    for (const row of await app.venice.findRows({ recordIds: due.map(({ recordId }) => recordId) }))
-      rows.set(row.recordId, row);
+  const unread = due.map(({ recordId }) => recordId).filter((recordId) => !rows.has(recordId));
+  if (unread.length > 0)
+    for (const row of await app.venice.findRows({ recordIds: unread })) rows.set(row.recordId, row);
   const isDue = new Set(due.map(({ recordId }) => recordId));
   const others = [...rows.values()].filter(({ recordId }) => !isDue.has(recordId));
   // Read after the rows: whoever asked for one of them had written that down before it was made.

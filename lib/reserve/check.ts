@@ -32,7 +32,7 @@ export async function checkReserve(
   app: Pick<App, "db" | "venice" | "clock" | "env">,
 ): Promise<ReserveOutcome> {
   const { RESERVE_FLOOR_DUCATS, RESERVE_TARGET_DUCATS } = app.env;
-  const work = await deliveryWork(app, true);
+  const work = await deliveryWork(app, 0);
   const purseMillis = (await app.venice.purses([PROCESSOR])).get(PROCESSOR);
   if (purseMillis === undefined) return { kind: "no_processor" };
   await comparePurse(app, work, purseMillis);

@@ -37,7 +37,7 @@ describe("a victim's row forged to executed, while the thief is paid and sets hi
     for (const input of theirs) victims.push(await settled(input));
     const honest = await settled({ pack: "explorer" }, "LaceWeaverOrsola");
     const before = purse(world, thiefsCitizen);
-    pass(20 * SECOND_MS);
+    pass(30 * SECOND_MS);
     for (const victim of victims) forge(victim, asExecuted(victim.row));
     await world.airtable.runGame();
     if (looks > 0) await runOnce(appAt(clock), 100);

@@ -121,7 +121,7 @@ describe("a forgery at a moment", () => {
     test(`${moment}: frozen, or its end is true`, async () => {
       for (const [what, changes] of forgeries) {
         const active = await at(moment);
-        pass(20 * SECOND_MS);
+        pass(30 * SECOND_MS);
         forge(active, changes(active));
         await run();
         await world.airtable.runGame();
@@ -186,7 +186,7 @@ describe("a row that was paid is made active again", () => {
     const before = purse(world, processor);
     await world.airtable.runGame();
     if (looks > 0) expect((await run(looks)).executed).toBe(1);
-    pass(20 * SECOND_MS);
+    pass(30 * SECOND_MS);
     forge(active, asActive(active.row));
     await run();
     expect(fieldsOf(active)?.["Status"]).toBe("cancelled");

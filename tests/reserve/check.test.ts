@@ -216,7 +216,7 @@ describe("what leaves the purse and is no delivery of ours", () => {
     const { millis } = await import("../../lib/money.ts");
     await check();
     const app = appAt(clock);
-    const work = await deliveryWork(app, true);
+    const work = await deliveryWork(app, 0);
     const before = millis(BigInt(purse(world, processor)) * 1000n);
     await activeDelivery();
     await world.airtable.runGame();

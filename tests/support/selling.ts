@@ -4,10 +4,11 @@ import { afterAll, afterEach, beforeAll, beforeEach, vi } from "vitest";
 import { closePg, openPg } from "../../lib/db/pg.ts";
 import { SECOND_MS } from "../../lib/clock.ts";
 import { runScheduled } from "../../lib/delivery/scheduled.ts";
-import type { RunReport } from "../../lib/delivery/run.ts";
+import { runOnce, type RunReport } from "../../lib/delivery/run.ts";
 import { withdraw } from "../../lib/delivery/withdraw.ts";
 import { millis } from "../../lib/money.ts";
 import type { App } from "../../lib/app.ts";
+import { ROWS_PER_WRITE } from "../../lib/venice/port.ts";
 import { processor, type TestClock } from "./delivering.ts";
 import { stepped, type OnStep } from "./steps.ts";
 import { appAt, endPenalty, type World } from "./world.ts";
@@ -95,6 +96,11 @@ export function useShop(world: World, citizens: readonly string[], time: "ours" 
     }
   }
 
+  /** What a payment's webhook starts after its answer. */
+  function runAfterPayment(): Promise<RunReport> {
+    return runOnce(app(), ROWS_PER_WRITE);
+  }
+
   return {
     clock,
     buyers,
@@ -105,6 +111,7 @@ export function useShop(world: World, citizens: readonly string[], time: "ours" 
     app,
 
     run,
+    runAfterPayment,
 
     /** Nothing sold, no row in Venice, every purse as it was at first, no fault left. */
     async reset(): Promise<void> {
