@@ -7,6 +7,7 @@ const smtpUrl = z
   .url({ protocol: /^smtps?$/, hostname: /./, error: "must be an smtp:// or smtps:// URL" })
   .regex(/^(?:[^%]|%[\da-f]{2})*$/i, "must have each % of its user or password written as %25");
 const secret = z.string().min(1, "must not be empty");
+const priceId = z.string().startsWith("price_", "must be a Stripe price (price_…)").optional();
 const limitCents = z.coerce.number().int().positive().optional();
 const signingSecret = z.string().min(32, "must have at least 32 characters");
 
@@ -27,6 +28,15 @@ const schema = z
       ),
     STRIPE_WEBHOOK_SECRET: z.string().startsWith("whsec_", "must be a webhook signing secret (whsec_…)"),
     STRIPE_API_BASE: url.optional(),
+    STRIPE_PRICE_BUILDER_MONTH: priceId,
+    STRIPE_PRICE_BUILDER_YEAR: priceId,
+    STRIPE_PRICE_ARCHITECT_MONTH: priceId,
+    STRIPE_PRICE_ARCHITECT_YEAR: priceId,
+    STRIPE_PRICE_REVOLUTIONARY_MONTH: priceId,
+    STRIPE_PRICE_REVOLUTIONARY_YEAR: priceId,
+    STRIPE_PRICE_ENTERPRISE_MONTH: priceId,
+    STRIPE_PRICE_ENTERPRISE_YEAR: priceId,
+    TRIAL_DAYS: z.coerce.number().int().min(0).max(90).default(0),
 
     LIMIT_TRANSACTION_CENTS: limitCents,
     LIMIT_ACCOUNT_DAY_CENTS: limitCents,

@@ -275,6 +275,22 @@ begin
 end
 $$;
 
+-- Internal. Keeps a payment's refunds and disputes as they were read.
+create function keep_reversals(p_payment text, p_read jsonb) returns void
+language sql security definer set search_path = pg_catalog, public, pg_temp
+as $$
+  insert into refunds as r (id, payment, amount_cents, status, request_id, failure, created_at)
+  select n.id, p_payment, n."amountCents", n.status, n."requestId", n.failure, n."createdAt"
+  from jsonb_to_recordset(p_read -> 'refunds')
+    as n (id text, "amountCents" bigint, status text, "requestId" text, failure text, "createdAt" timestamptz)
+  on conflict (id) do update set status = excluded.status, failure = excluded.failure;
+  insert into disputes as d (id, payment, amount_cents, status, reason, evidence_due_at, created_at)
+  select n.id, p_payment, n."amountCents", n.status, n.reason, n."evidenceDueAt", n."createdAt"
+  from jsonb_to_recordset(p_read -> 'disputes')
+    as n (id text, "amountCents" bigint, status text, reason text, "evidenceDueAt" timestamptz, "createdAt" timestamptz)
+  on conflict (id) do update set status = excluded.status, evidence_due_at = excluded.evidence_due_at;
+$$;
+
 -- Internal. What was read of a payment at Stripe; the purchase is locked before anything else, as everywhere. p_read: {payment, purchaseId, ticket, refunds: [{id, amountCents, status,
 -- requestId, failure, createdAt}], disputes: [{id, amountCents, status, reason, evidenceDueAt, createdAt}]}.
 -- Outcome: 'read' | 'superseded' (a later read counts) | 'ignored' (a payment that is none of ours).
@@ -295,18 +311,9 @@ begin
   if not found then
     return 'superseded';
   end if;
-  insert into refunds as r (id, payment, amount_cents, status, request_id, failure, created_at)
-  select n.id, v_payment, n."amountCents", n.status, n."requestId", n.failure, n."createdAt"
-  from jsonb_to_recordset(p_read -> 'refunds')
-    as n (id text, "amountCents" bigint, status text, "requestId" text, failure text, "createdAt" timestamptz)
-  on conflict (id) do update set status = excluded.status, failure = excluded.failure;
+  perform keep_reversals(v_payment, p_read);
   update refund_requests q set state = 'made', refund_id = r.id, ended_at = p_at, error = null
   from refunds r where r.request_id = q.id and r.payment = q.payment and q.payment = v_payment and q.state = 'asked';
-  insert into disputes as d (id, payment, amount_cents, status, reason, evidence_due_at, created_at)
-  select n.id, v_payment, n."amountCents", n.status, n.reason, n."evidenceDueAt", n."createdAt"
-  from jsonb_to_recordset(p_read -> 'disputes')
-    as n (id text, "amountCents" bigint, status text, reason text, "evidenceDueAt" timestamptz, "createdAt" timestamptz)
-  on conflict (id) do update set status = excluded.status, evidence_due_at = excluded.evidence_due_at;
   perform apply_reversals(p_at, v_payment);
   for v_dispute in select * from disputes where payment = v_payment order by id loop
     if v_dispute.status in ('warning_needs_response', 'needs_response') then

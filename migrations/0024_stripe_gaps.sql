@@ -18,9 +18,9 @@ alter table purchase_attempts add column looked_at timestamptz;
 create index purchases_not_ended on purchases (opened_at) where status in ('draft', 'open', 'processing');
 create index quarantines_of_purchase on quarantines (purchase_id);
 
--- Up to where one of Stripe's lists was read: `events`, `balance`. All that was made before is stored.
+-- Up to where one of Stripe's lists was read. All that was made before is stored.
 create table stripe_walks (
-  list text primary key check (list in ('events', 'balance')),
+  list text primary key check (list in ('events', 'subscription_events', 'balance')),
   read_to timestamptz not null
 );
 
@@ -127,10 +127,10 @@ as $$
   where not exists (select from stripe_events e where e.id = listed.id)
 $$;
 
--- Everything that Stripe listed before p_read_to is in the inbox.
-create function end_events_walk(p_read_to timestamptz) returns void
+-- Everything that Stripe listed in p_list (events, subscription_events) before p_read_to is in the inbox.
+create function end_events_walk(p_list text, p_read_to timestamptz) returns void
 language sql security definer set search_path = pg_catalog, public, pg_temp
-as $$ select save_stripe_walk('events', p_read_to) $$;
+as $$ select save_stripe_walk(p_list, p_read_to) $$;
 
 -- Takes events that could not be applied or read, for ten minutes each, the one that has waited longest first.
 create function claim_failed_events(p_at timestamptz, p_limit int) returns setof text

@@ -10,11 +10,12 @@ import {
   type Interval,
 } from "../../lib/catalog/tiers.ts";
 import { printDucats, millis, type MicroUsdPerDucat } from "../../lib/money.ts";
-import { factTypes } from "../../lib/purchase/payment-fact.ts";
+import { paymentTypes } from "../../lib/purchase/payment-fact.ts";
+import { subscriptionTypes } from "../../lib/subscription/fact.ts";
 import { packPrice } from "../../lib/purchase/quote.ts";
 
 /** The events that `stripe-webhook` acts on. */
-export const WEBHOOK_EVENTS = factTypes;
+export const WEBHOOK_EVENTS = [...paymentTypes, ...subscriptionTypes];
 
 export type WantedProduct = { readonly id: string; readonly name: string; readonly description: string };
 export type WantedPrice = {

@@ -3,11 +3,11 @@ import * as z from "zod";
 import type { VerifiedEvent } from "../stripe/port.ts";
 
 /**
- * `none`: a type we don't act on. `other_version`: not our API version, so its shape isn't ours to read.
+ * `none`: nothing that we act on.
  * `purchaseId` comes from metadata: it helps to find the purchase, whose own row judges the payment.
  */
 export type PaymentFact =
-  | { readonly effect: "none" | "other_version" }
+  | { readonly effect: "none" }
   /** Money may have gone back, or may go: the payment is read anew, for the event may be old. */
   | { readonly effect: "reread"; readonly payment: string }
   | (PaymentRefs & {
@@ -65,7 +65,7 @@ const paymentIntent = z.object({
 const ofPayment = z.object({ object: z.enum(["refund", "charge", "dispute"]), payment_intent: reference });
 
 /** The events that become facts: what the webhook asks Stripe for, and what is looked up in Stripe's list. At most 20. */
-export const factTypes = [
+export const paymentTypes = [
   "checkout.session.completed",
   "checkout.session.async_payment_succeeded",
   "checkout.session.async_payment_failed",
@@ -86,14 +86,13 @@ export const factTypes = [
 
 const rereadTypes = /^(refund\.|charge\.refunded$|charge\.refund\.|charge\.dispute\.)/;
 
-/** @throws when an event of our version and type doesn't have the shape it must have. */
-export function paymentFact(event: VerifiedEvent, apiVersion: string): PaymentFact {
+/** @throws when an event doesn't have the shape that its type has in our version. */
+export function paymentFact(event: VerifiedEvent): PaymentFact {
   const sessionEvent = event.type.startsWith("checkout.session.");
   const intentEvent =
     event.type === "payment_intent.succeeded" || event.type === "payment_intent.payment_failed";
   const isReread = rereadTypes.test(event.type);
   if (!sessionEvent && !intentEvent && !isReread) return { effect: "none" };
-  if (event.apiVersion !== apiVersion) return { effect: "other_version" };
   if (isReread) {
     const { payment_intent: payment } = ofPayment.parse(event.object);
     return payment === null ? { effect: "none" } : { effect: "reread", payment };

@@ -4,8 +4,9 @@ import type { App } from "../app.ts";
 import { sql, type Statement } from "../db/port.ts";
 import { messageOf, Unavailable } from "../errors.ts";
 import type { VerifiedEvent } from "../stripe/port.ts";
+import { readSubscription } from "../subscription/reread.ts";
 import { reread } from "./reread.ts";
-import { paymentFact } from "./payment-fact.ts";
+import { eventFact, type EventFact } from "./event-fact.ts";
 
 const receivedColumn = z.object({
   outcome: z.string(),
@@ -24,6 +25,8 @@ export type SettleOutcome =
   /** Stored with its reason, not applied: Stripe must send it again. */
   | { readonly kind: "failed"; readonly reason: string };
 
+type Ports = Pick<App, "db" | "stripe" | "clock" | "env">;
+
 /** Takes event and fact as JSON; answers one row, `received`. */
 export type Receive = (event: string, fact: string) => Statement;
 
@@ -33,7 +36,7 @@ export type Receive = (event: string, fact: string) => Statement;
  * @param receive the statement that applies it, where it is not the webhook's.
  */
 export async function settleEvent(
-  app: Pick<App, "db" | "stripe" | "clock">,
+  app: Ports,
   event: VerifiedEvent,
   by: "webhook" | "us" = "webhook",
   receive: Receive = (stored, fact) =>
@@ -43,8 +46,8 @@ export async function settleEvent(
   const stored = JSON.stringify({ id, type, apiVersion, livemode, created, payload, by }, storable);
   let fact = "{}";
   try {
-    const read = paymentFact(event, await app.stripe.apiVersion());
-    fact = JSON.stringify(read.effect === "reread" ? await reread(app, read.payment) : read, storable);
+    const read = eventFact(event, await app.stripe.apiVersion());
+    fact = JSON.stringify(await asItIsNow(app, read), storable);
     const { received } = await app.db.one(receive(stored, fact), z.object({ received: receivedColumn }));
     if (received.outcome === "other_version")
       return { kind: "failed", reason: "its API version is not ours" };
@@ -63,6 +66,13 @@ export async function settleEvent(
     );
     return { kind: "failed", reason };
   }
+}
+
+/** Where an event only says that something happened, what Stripe has now. @throws Unavailable */
+async function asItIsNow(app: Ports, fact: EventFact): Promise<object> {
+  if (fact.effect === "reread") return await reread(app, fact.payment);
+  if (fact.effect !== "subscription" || fact.subscription === null) return fact;
+  return { ...fact, read: await readSubscription(app, fact.subscription) };
 }
 
 /** What a buyer may type and jsonb refuses: NUL, and half a surrogate pair. */

@@ -6,10 +6,10 @@ import { timeColumn } from "../db/columns.ts";
 import { sql } from "../db/port.ts";
 import type { Span } from "../stripe/history.ts";
 
-/** Null while there was no purchase: nothing at Stripe can be ours. */
+/** Null while nothing was sold: nothing at Stripe can be ours. */
 export async function spanToRead(
   app: Pick<App, "db" | "clock">,
-  list: "events" | "balance",
+  list: "events" | "subscription_events" | "balance",
   to: Date,
 ): Promise<Span | null> {
   const { start } = await app.db.one(

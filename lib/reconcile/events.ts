@@ -3,14 +3,21 @@ import * as z from "zod";
 import type { App } from "../app.ts";
 import { later, MINUTE_MS } from "../clock.ts";
 import { sql } from "../db/port.ts";
-import { factTypes } from "../purchase/payment-fact.ts";
+import { paymentTypes } from "../purchase/payment-fact.ts";
 import { settleEvent } from "../purchase/settle.ts";
 import type { VerifiedEvent } from "../stripe/port.ts";
+import { subscriptionTypes } from "../subscription/fact.ts";
 import { spanToRead, timeOf } from "./cursor.ts";
 import { inTurns } from "./in-turns.ts";
 import { walk } from "./walk.ts";
 
-type Ports = Pick<App, "db" | "stripe" | "stripeHistory" | "clock">;
+type Ports = Pick<App, "db" | "stripe" | "stripeHistory" | "clock" | "env">;
+
+/** Stripe takes twenty types in one request. */
+const lists = [
+  ["events", paymentTypes],
+  ["subscription_events", subscriptionTypes],
+] as const;
 
 /** What is younger is on its way to the webhook: it has its turn first. */
 const webhookMs = 2 * MINUTE_MS;
@@ -39,18 +46,21 @@ export async function fetchEvents(app: Ports, hasTime: () => boolean): Promise<E
     const event = await app.stripeHistory.event(id);
     if (event) await settle(event);
   });
-  const span = await spanToRead(app, "events", later(app.clock(), -webhookMs));
-  if (span)
-    await walk({
-      span,
-      hasTime,
-      page: (piece, after) => app.stripeHistory.events(factTypes, piece, after),
-      async take(events, to) {
-        const missing = await missingOf(app, events);
-        const isDone = await inTurns(missing, hasTime, settle);
-        if (isDone) await app.db.query(sql`select end_events_walk(${timeOf(to)}::timestamptz)`, z.unknown());
-      },
-    });
+  for (const [list, types] of lists) {
+    const span = await spanToRead(app, list, later(app.clock(), -webhookMs));
+    if (span)
+      await walk({
+        span,
+        hasTime,
+        page: (piece, after) => app.stripeHistory.events(types, piece, after),
+        async take(events, to) {
+          const missing = await missingOf(app, events);
+          const isDone = await inTurns(missing, hasTime, settle);
+          if (isDone)
+            await app.db.query(sql`select end_events_walk(${list}, ${timeOf(to)}::timestamptz)`, z.unknown());
+        },
+      });
+  }
   await app.db.query(sql`select judge_webhook(${app.clock()}::timestamptz)`, z.unknown());
   return { applied, failed };
 }

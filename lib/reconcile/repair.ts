@@ -14,7 +14,7 @@ import {
 import type { Compared } from "./compare.ts";
 import type { Finding } from "./finding.ts";
 
-export type Ports = Pick<App, "db" | "stripe" | "stripeLists" | "stripeHistory" | "clock" | "visit">;
+export type Ports = Pick<App, "db" | "stripe" | "stripeLists" | "stripeHistory" | "clock" | "env" | "visit">;
 
 export type Repaired = {
   readonly id: string;

@@ -28,7 +28,7 @@ export type ReconcileReport = {
   readonly stopped: string | null;
 };
 
-type Ports = Pick<App, "db" | "stripe" | "stripeHistory" | "clock">;
+type Ports = Pick<App, "db" | "stripe" | "stripeHistory" | "clock" | "env">;
 
 /**
  * Safe any number of times at once. Stripe or the database away ends it, with nothing lost.

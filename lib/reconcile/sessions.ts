@@ -38,7 +38,7 @@ function endOf(session: z.output<typeof sessionShape>): Ended | undefined {
 
 /** How many purchases it changed. @throws Unavailable */
 export async function lookAtSessions(
-  app: Pick<App, "db" | "stripe" | "stripeHistory" | "clock">,
+  app: Pick<App, "db" | "stripe" | "stripeHistory" | "clock" | "env">,
   hasTime: () => boolean,
 ): Promise<number> {
   const claimed = await app.db.query(

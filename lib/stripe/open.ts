@@ -11,6 +11,7 @@ import { balancePage, eventsPage, readCurrent, readEvent } from "./read-history.
 import { disputesPage, paymentsPage, readIntent, refundsPage, sessionsPage } from "./read-lists.ts";
 import type { CreateOutcome, ExpireOutcome, SessionRequest, Stripe } from "./port.ts";
 import type { PromotionCodes } from "./promotion-codes-port.ts";
+import { readSubscription } from "./subscriptions.ts";
 import { findPromotionCodes, refusalOfPromotion } from "./promotion-codes.ts";
 
 /** Stripe's default, and ours by intention. */
@@ -32,6 +33,10 @@ export function stripe({ env, trips }: Core): Stripe {
     async readPayment(payment) {
       const sdk = await stripeClient(env);
       return await guarded(() => readPayment(sdk, payment, onTrip));
+    },
+    async readSubscription(id) {
+      const sdk = await stripeClient(env);
+      return await guarded(() => readSubscription(sdk, id, onTrip));
     },
     async createRefund(order) {
       const sdk = await stripeClient(env);

@@ -83,6 +83,51 @@ export type DisputeRead = {
   readonly createdAt: string;
 };
 
+export type PriceRead = { readonly id: string; readonly product: string };
+
+/** Times are ISO 8601. */
+export type SubscriptionRead = {
+  readonly id: string;
+  readonly customer: string;
+  readonly livemode: boolean;
+  readonly status: string;
+  readonly price: PriceRead;
+  readonly interval: string;
+  readonly periodStart: string;
+  readonly periodEnd: string;
+  readonly startedAt: string;
+  readonly trialEnd: string | null;
+  readonly cancelAt: string | null;
+  readonly endedAt: string | null;
+  /** Its invoices are not collected. */
+  readonly paused: boolean;
+  readonly next: { readonly price: PriceRead; readonly interval: string; readonly at: string } | null;
+  /** The latest. */
+  readonly invoices: readonly InvoiceRead[];
+};
+
+export type InvoiceRead = {
+  readonly id: string;
+  readonly status: string;
+  readonly reason: string;
+  readonly currency: string;
+  readonly dueCents: number;
+  /** Through Stripe. */
+  readonly paidCents: number;
+  /** What it is for; null where it is for a change alone. `amountCents`: before any discount. */
+  readonly line: {
+    readonly price: PriceRead;
+    readonly start: string;
+    readonly end: string;
+    readonly amountCents: number;
+  } | null;
+  readonly attempts: number;
+  /** The bank wants to hear from its customer: no decline. */
+  readonly needsAction: boolean;
+  readonly payment: string | null;
+  readonly createdAt: string;
+};
+
 export type RefundOrder = {
   /** Also the idempotency key: with the same amount the same refund comes back (24 hours). */
   readonly requestId: string;
@@ -103,6 +148,8 @@ export type Stripe = {
   verifyEvent(rawBody: string, signature: string): Promise<VerifiedEvent | null>;
   /** As it is now, in three requests. @throws Unavailable */
   readPayment(payment: string): Promise<PaymentRead>;
+  /** As it is now, in two requests, and one more for each invoice that is due. Null when Stripe doesn't have it. @throws Unavailable */
+  readSubscription(id: string): Promise<SubscriptionRead | null>;
   /** @throws Unavailable (ask again with the same id, after a look). */
   createRefund(order: RefundOrder): Promise<RefundOutcome>;
   /** The API version our SDK speaks: events of another are not interpreted. */

@@ -5,6 +5,7 @@ import type { Account } from "../../lib/account/account.ts";
 import { newApiKey, SCOPES } from "../../lib/account/api-key.ts";
 import { hashPassword } from "../../lib/account/password.ts";
 import { randomId, randomText } from "../../lib/ids.ts";
+import { giveTier } from "../support/subscribing.ts";
 import { password, type World } from "../support/world.ts";
 
 export type Session = { readonly id: string; readonly token: string; readonly refreshToken: string };
@@ -39,11 +40,12 @@ export async function plantPerson(
   const passkeyId = randomBytes(16).toString("base64url");
   hashed ??= hashPassword(password);
   await database.rows(
-    `insert into accounts (id, email, password_hash, citizen, created_at, role, email_verified_at, tier)
-     values ($1, $2, $3, $4, now(), $5, case when $6 then now() end, 'builder')`,
+    `insert into accounts (id, email, password_hash, citizen, created_at, role, email_verified_at)
+     values ($1, $2, $3, $4, now(), $5, case when $6 then now() end)`,
     [id, email, await hashed, citizen, role, verified],
   );
   await database.rows("insert into balances (account_id) values ($1)", [id]);
+  await giveTier(database, id, "builder");
   await database.rows(
     `insert into passkeys (id, account_id, name, public_key, counter, transports, synced, created_at)
      values ($1, $2, 'Passkey', 'key', 1, '{}', false, now())`,

@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { expect, test, vi } from "vitest";
 import { call } from "../../support/call.ts";
 import { useLog } from "../../support/log.ts";
+import { giveTier } from "../../support/subscribing.ts";
 import { newCustomer, useWorld, type Customer } from "../../support/world.ts";
 
 const world = useWorld();
@@ -153,7 +154,7 @@ test("a revoked key makes room for one, not for more", async () => {
 
 test("a higher tier may have more", async () => {
   const customer = await newCustomer();
-  await world.database.rows("update accounts set tier = 'builder' where id = $1", [customer.id]);
+  await giveTier(world.database, customer.id, "builder");
   const answers = [];
   for (let index = 0; index < 6; index += 1) answers.push((await create(customer)).status);
   expect(answers).toEqual([201, 201, 201, 201, 201, 409]);

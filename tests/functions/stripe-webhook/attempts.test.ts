@@ -176,7 +176,7 @@ describe("an event of another API version", () => {
   test("of a type that we don't act on is ignored, in any version", async () => {
     const customer = await newCustomer();
     const { completed } = await paidPurchase(world, customer, order);
-    const event = { ...altered(completed, {}, "customer.updated"), api_version: "2019-05-16" };
+    const event = { ...altered(completed, {}, "customer.created"), api_version: "2019-05-16" };
     expect((await deliver(event)).body.outcome).toBe("ignored");
     expect(await openAlerts("stripe_api_version")).not.toContainEqual({ subject: "2019-05-16" });
   });

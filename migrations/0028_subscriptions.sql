@@ -1,0 +1,836 @@
+-- Tiers over time. A subscription is kept as Stripe had it when it was last read, and everything follows from that and the time:
+-- what an account may do, which months grant ducats, which letters are due. So neither the order of events nor their number matters.
+
+-- The tier that the customer was last told of; what he has follows from `entitlements`.
+alter table accounts rename column tier to told_tier;
+create index accounts_stripe_customer on accounts (stripe_customer);
+
+-- A payment page for a subscription: open -> completed | expired. `id` is also Stripe's idempotency key. One at a time for an account,
+-- so that two tabs make one subscription; one trial for ever.
+create table subscription_starts (
+  id text primary key check (id ~ '^sst_[0-9a-z]{20}$'),
+  account_id text not null references accounts,
+  livemode boolean not null,
+  tier text not null,
+  period text not null check (period in ('month', 'year')),
+  trial_days int not null check (trial_days between 0 and 90),
+  origin text not null,
+  session_id text constraint subscription_starts_session_unique unique,
+  session_url text,
+  state text not null default 'open' check (state in ('open', 'completed', 'expired')),
+  expires_at timestamptz not null,
+  created_at timestamptz not null
+);
+create unique index subscription_starts_one_open on subscription_starts (account_id) where state = 'open';
+create unique index subscription_starts_one_trial on subscription_starts (account_id) where trial_days > 0 and state <> 'expired';
+
+-- `status` is Stripe's. `tier`: null for a price that is none of ours. `period_…`: of its item. `paused`: its invoices are not
+-- collected. `next_…`: what a schedule turns it into. `is_second`: the account has another one that is alive, which counts.
+create table subscriptions (
+  id text primary key,
+  account_id text not null references accounts,
+  livemode boolean not null,
+  ticket bigint not null,
+  read_at timestamptz not null,
+  status text not null check (status in
+    ('incomplete', 'incomplete_expired', 'trialing', 'active', 'past_due', 'unpaid', 'paused', 'canceled')),
+  tier text,
+  period text check (period in ('month', 'year')),
+  period_start timestamptz not null,
+  period_end timestamptz not null,
+  started_at timestamptz not null,
+  trial_end timestamptz,
+  cancel_at timestamptz,
+  ended_at timestamptz,
+  paused boolean not null,
+  next_tier text,
+  next_period text,
+  next_at timestamptz,
+  is_second boolean not null default false
+);
+create unique index subscriptions_one_alive on subscriptions (account_id)
+  where not is_second and status not in ('canceled', 'incomplete_expired');
+create index subscriptions_of_account on subscriptions (account_id, started_at);
+create index subscriptions_to_read on subscriptions (read_at) where status not in ('canceled', 'incomplete_expired');
+create sequence subscription_tickets;
+
+-- Stripe's invoices. `tier`, `period_…`: what its own line (no proration) is for; null where it has none. `is_free`: that
+-- line costs nothing, as in a trial. `payment`: the PaymentIntent that pays it. `posted_cents`: dollars in the books.
+create table subscription_invoices (
+  id text primary key,
+  subscription_id text not null references subscriptions,
+  status text not null check (status in ('draft', 'open', 'paid', 'uncollectible', 'void')),
+  reason text not null,
+  due_cents bigint not null,
+  paid_cents bigint not null check (paid_cents >= 0),
+  tier text,
+  period_start timestamptz,
+  period_end timestamptz,
+  is_free boolean not null,
+  attempts int not null,
+  needs_action boolean not null,
+  payment text,
+  created_at timestamptz not null,
+  posted_cents bigint not null default 0
+);
+create index subscription_invoices_of_subscription on subscription_invoices (subscription_id);
+create index subscription_invoices_of_payment on subscription_invoices (payment);
+
+-- The ducats of a month that was paid: once for a subscription and the month's first moment.
+create table grants (
+  subscription_id text not null references subscriptions,
+  month_start timestamptz not null,
+  invoice_id text not null references subscription_invoices,
+  tier text not null,
+  millis bigint not null check (millis > 0),
+  granted_at timestamptz not null,
+  primary key (subscription_id, month_start)
+);
+
+-- The outbox of changes that a customer asked for: asked -> done | refused (`error`: Stripe's reason). unclear: no answer came; what
+-- became of it, the subscription shows. `id` is also Stripe's idempotency key.
+create table subscription_changes (
+  id text primary key check (id ~ '^sch_[0-9a-z]{20}$'),
+  subscription_id text not null references subscriptions,
+  idempotency_key text not null,
+  asked jsonb not null,
+  state text not null default 'asked' check (state in ('asked', 'done', 'refused', 'unclear')),
+  error text,
+  leased_until timestamptz not null,
+  created_at timestamptz not null,
+  ended_at timestamptz,
+  constraint subscription_changes_key_unique unique (subscription_id, idempotency_key)
+);
+create unique index subscription_changes_one_at_a_time on subscription_changes (subscription_id) where state = 'asked';
+
+-- The outbox of tries with a new card: an invoice is tried once with each.
+create table invoice_retries (
+  invoice_id text not null references subscription_invoices,
+  payment_method text not null,
+  state text not null default 'asked' check (state in ('asked', 'paid', 'refused')),
+  error text,
+  next_at timestamptz not null,
+  created_at timestamptz not null,
+  ended_at timestamptz,
+  primary key (invoice_id, payment_method)
+);
+create index invoice_retries_to_try on invoice_retries (next_at) where state = 'asked';
+
+-- A declined renewal leaves the tier as it is for so long, counted from the period that was not paid; as long, when Stripe's word of
+-- a renewal doesn't come at all.
+create function grace() returns interval
+language sql immutable
+as $$ select interval '7 days' $$;
+
+-- Internal. So many months later in UTC: a month's last day where it has no such day, as Stripe reckons.
+create function months_after(p_at timestamptz, p_months int) returns timestamptz
+language sql immutable set search_path = pg_catalog, public, pg_temp
+as $$ select (p_at at time zone 'UTC' + make_interval(months => p_months)) at time zone 'UTC' $$;
+
+-- Internal. Which month since p_from p_at is in, the first being 0.
+create function month_of(p_from timestamptz, p_at timestamptz) returns int
+language sql immutable set search_path = pg_catalog, public, pg_temp
+as $$
+  select greatest(0, case when months_after(p_from, m) <= p_at then m else m - 1 end) from (
+    select (extract(year from p_at at time zone 'UTC') * 12 + extract(month from p_at at time zone 'UTC')
+      - extract(year from p_from at time zone 'UTC') * 12 - extract(month from p_from at time zone 'UTC'))::int as m) c
+$$;
+
+-- Internal. When a subscription's grace ends: counted from the first period that was tried and not paid.
+create function grace_ends(p_subscription subscriptions) returns timestamptz
+language sql stable security definer set search_path = pg_catalog, public, pg_temp
+as $$
+  select coalesce((
+    select min(coalesce(i.period_start, i.created_at)) from subscription_invoices i
+    where i.subscription_id = p_subscription.id and i.status in ('open', 'uncollectible') and i.attempts > 0),
+    p_subscription.period_start) + grace()
+$$;
+
+-- What an account may do at a time: the one place that says so. state: none (no subscription) | incomplete (its first payment isn't
+-- made) | trialing | active | ending (cancelled, served to its end) | grace (a renewal was declined) | lapsed | paused | ended.
+-- until: when that changes by itself. month_…: the month its units are counted in.
+create function entitlements(p_account text, p_at timestamptz,
+  out tier text, out state text, out until timestamptz, out month_start timestamptz, out month_end timestamptz,
+  out subscription_id text)
+language plpgsql stable security definer set search_path = pg_catalog, public, pg_temp
+as $$
+declare
+  v_subscription subscriptions;
+  v_month int;
+  v_from timestamptz;
+begin
+  select * into v_subscription from subscriptions s where s.account_id = p_account and not s.is_second
+  order by s.status not in ('canceled', 'incomplete_expired') desc, s.started_at desc limit 1;
+  subscription_id := v_subscription.id;
+  tier := 'explorer';
+  state := 'none';
+  if v_subscription.status = 'canceled' then
+    state := 'ended';
+  elsif v_subscription.status = 'incomplete' then
+    state := 'incomplete';
+  elsif v_subscription.status = 'paused' then
+    state := 'paused';
+  elsif v_subscription.status in ('past_due', 'unpaid') then
+    until := grace_ends(v_subscription);
+    state := case when p_at < until then 'grace' else 'lapsed' end;
+  elsif v_subscription.status in ('active', 'trialing') and v_subscription.paused then
+    -- What is paid for is served to its end.
+    select max(i.period_end) into until from subscription_invoices i
+    where i.subscription_id = v_subscription.id and i.status = 'paid';
+    state := case when p_at < until then 'active' else 'paused' end;
+  elsif v_subscription.status in ('active', 'trialing') then
+    until := coalesce(v_subscription.cancel_at, v_subscription.period_end);
+    state := case
+      when v_subscription.cancel_at <= p_at then 'ended'
+      when v_subscription.period_end + grace() <= p_at then 'lapsed'
+      when v_subscription.status = 'trialing' then 'trialing'
+      when v_subscription.cancel_at is not null then 'ending'
+      else 'active' end;
+  end if;
+  if state in ('trialing', 'active', 'ending', 'grace') then
+    tier := coalesce(v_subscription.tier, 'explorer');
+    v_from := v_subscription.period_start;
+  else
+    until := null;
+    select a.created_at into v_from from accounts a where a.id = p_account;
+  end if;
+  v_month := month_of(v_from, p_at);
+  month_start := months_after(v_from, v_month);
+  month_end := months_after(v_from, v_month + 1);
+  if v_from = v_subscription.period_start and p_at < v_subscription.period_end then
+    month_end := case v_subscription.period when 'month' then v_subscription.period_end
+      else least(month_end, v_subscription.period_end) end;
+  end if;
+end
+$$;
+
+-- Internal. Starts, changes and reads of one account's subscription wait for each other here, before they lock anything else.
+create function lock_subscription(p_account text) returns void
+language sql security definer set search_path = pg_catalog, public, pg_temp
+as $$ select pg_advisory_xact_lock(hashtext('subscription of'), hashtext(p_account)) $$;
+
+-- Internal. The subscription of an account that is alive and counts.
+create function subscription_alive(p_account text) returns subscriptions
+language sql stable security definer set search_path = pg_catalog, public, pg_temp
+as $$
+  select * from subscriptions
+  where account_id = p_account and not is_second and status not in ('canceled', 'incomplete_expired')
+$$;
+
+-- Internal. What Stripe is asked with for a start; every parameter follows from it.
+create function start_terms(p_start subscription_starts) returns jsonb
+language sql stable security definer set search_path = pg_catalog, public, pg_temp
+as $$
+  select jsonb_build_object('id', p_start.id, 'accountId', a.id, 'email', a.email, 'tier', p_start.tier, 'period', p_start.period,
+    'trialDays', p_start.trial_days, 'origin', p_start.origin, 'expiresAt', iso(p_start.expires_at),
+    'sessionId', p_start.session_id, 'sessionUrl', p_start.session_url,
+    'stripeCustomer', case when a.stripe_customer_live = p_start.livemode then a.stripe_customer end)
+  from accounts a where a.id = p_start.account_id
+$$;
+
+-- Begins the way to a subscription, or finds the one that is open: {kind: 'unauthorised' | 'already_subscribed'}, {kind: 'open', start}
+-- (its page is there), {kind: 'begun', start} (its page is to be made), or {kind: 'other_open', start}: another page, or one that
+-- is over, which the caller ends at Stripe first. A trial is given once.
+create function begin_subscription(
+  p_at timestamptz, p_session text, p_id text, p_tier text, p_period text, p_trial_days int, p_livemode boolean, p_origin text,
+  p_expires_at timestamptz
+) returns jsonb
+language plpgsql security definer set search_path = pg_catalog, public, pg_temp
+as $$
+declare
+  v_account text := session_account(p_at, p_session);
+  v_start subscription_starts;
+begin
+  if v_account is null then
+    return jsonb_build_object('kind', 'unauthorised');
+  end if;
+  perform lock_subscription(v_account);
+  if (subscription_alive(v_account)).id is not null then
+    return jsonb_build_object('kind', 'already_subscribed');
+  end if;
+  select * into v_start from subscription_starts where account_id = v_account and state = 'open';
+  if found then
+    return jsonb_build_object('start', start_terms(v_start), 'kind', case
+      when v_start.expires_at <= p_at or (v_start.tier, v_start.period, v_start.livemode) <> (p_tier, p_period, p_livemode)
+        then 'other_open'
+      when v_start.session_url is null then 'begun' else 'open' end);
+  end if;
+  insert into subscription_starts (id, account_id, livemode, tier, period, trial_days, origin, expires_at, created_at)
+  values (p_id, v_account, p_livemode, p_tier, p_period, case
+    when exists (select from subscription_starts where account_id = v_account and trial_days > 0 and state <> 'expired')
+      or exists (select from subscriptions where account_id = v_account and trial_end is not null) then 0
+    else p_trial_days end, p_origin, p_expires_at, p_at)
+  returning * into v_start;
+  return jsonb_build_object('kind', 'begun', 'start', start_terms(v_start));
+end
+$$;
+
+-- The account's customer at Stripe, made before anything is bought with it: the first one stays. Answers the one that counts.
+create function attach_customer(p_account text, p_customer text, p_livemode boolean) returns text
+language sql security definer set search_path = pg_catalog, public, pg_temp
+as $$
+  update accounts set
+    stripe_customer = case when stripe_customer is not null and stripe_customer_live = p_livemode then stripe_customer else p_customer end,
+    stripe_customer_live = p_livemode
+  where id = p_account returning stripe_customer
+$$;
+
+-- Stores a start's page. Answers its state: a page of a start that has ended meanwhile is for the caller to end.
+create function attach_start_session(p_start text, p_session text, p_url text) returns text
+language sql security definer set search_path = pg_catalog, public, pg_temp
+as $$ update subscription_starts set session_id = p_session, session_url = p_url where id = p_start returning state $$;
+
+-- What became of a start's page, by Stripe's word.
+create function end_start(p_start text, p_state text) returns void
+language sql security definer set search_path = pg_catalog, public, pg_temp
+as $$ update subscription_starts set state = p_state where id = p_start and state = 'open' $$;
+
+-- Pages that are over, or that could make a second subscription: to be ended at Stripe, then here.
+create function starts_to_end(p_at timestamptz, p_limit int) returns setof jsonb
+language sql stable security definer set search_path = pg_catalog, public, pg_temp
+as $$
+  select start_terms(s) from subscription_starts s
+  where s.state = 'open' and (s.expires_at <= p_at or exists (
+    select from subscriptions u where u.account_id = s.account_id and not u.is_second
+      and u.status not in ('canceled', 'incomplete_expired')))
+  order by s.created_at limit p_limit
+$$;
+
+create function take_subscription_ticket() returns text
+language sql security definer set search_path = pg_catalog, public, pg_temp
+as $$ select nextval('subscription_tickets')::text $$;
+
+-- Internal. Posts the ducats of the months that are paid and have begun; of a year the first at once, each other in its time while
+-- the subscription lives, at the tier that it has by then. p_catalog: {<tier>: {grantMillis}}.
+create function grant_months(p_at timestamptz, p_subscription subscriptions, p_catalog jsonb) returns void
+language plpgsql security definer set search_path = pg_catalog, public, pg_temp
+as $$
+declare
+  v_month record;
+begin
+  for v_month in
+    select i.id as invoice_id, months_after(i.period_start, k) as starts_at, t.tier,
+      (p_catalog -> t.tier ->> 'grantMillis')::bigint as millis
+    from subscription_invoices i
+    cross join generate_series(0, 11) k
+    cross join lateral (select case when k = 0 then i.tier else p_subscription.tier end as tier) t
+    where i.subscription_id = p_subscription.id and i.status = 'paid' and not i.is_free
+      and months_after(i.period_start, k) < i.period_end
+      and (k = 0 or (months_after(i.period_start, k) <= p_at
+        and months_after(i.period_start, k) < coalesce(p_subscription.ended_at, p_subscription.cancel_at, 'infinity')))
+    order by 2, i.created_at
+  loop
+    continue when coalesce(v_month.millis, 0) = 0;
+    insert into grants (subscription_id, month_start, invoice_id, tier, millis, granted_at)
+    values (p_subscription.id, v_month.starts_at, v_month.invoice_id, v_month.tier, v_month.millis, p_at)
+    on conflict do nothing;
+    if found then
+      perform post(p_at, 'grant:' || p_subscription.id || ':' || iso(v_month.starts_at), 'grant',
+        credit_legs(p_subscription.account_id, v_month.millis) || ('grants', null, -v_month.millis)::leg);
+    end if;
+  end loop;
+end
+$$;
+
+-- Internal. Writes what the customer is to know of by now; each thing once.
+create function tell_subscription(p_at timestamptz, p_account text) returns void
+language plpgsql security definer set search_path = pg_catalog, public, pg_temp
+as $$
+declare
+  v_now record := entitlements(p_account, p_at);
+  v_told text;
+  v_subscription subscriptions := subscription_alive(p_account);
+begin
+  -- A page that was left, and a first payment that was declined on it, are seen on the page itself.
+  if v_subscription.status <> 'incomplete' then
+    perform queue_letter(p_at, case when i.needs_action then 'renewal_needs_action' else 'renewal_failed' end, i.id, p_account,
+      jsonb_build_object('tier', v_subscription.tier, 'usdCents', i.due_cents, 'graceEndsAt', iso(grace_ends(v_subscription))))
+    from subscription_invoices i
+    where i.subscription_id = v_subscription.id and i.status = 'open' and i.attempts > 0;
+    if v_now.state = 'grace' and v_now.until - interval '2 days' <= p_at then
+      perform queue_letter(p_at, 'grace_ending', v_subscription.id || ':' || iso(v_now.until), p_account,
+        jsonb_build_object('tier', v_subscription.tier, 'graceEndsAt', iso(v_now.until)));
+    end if;
+    if v_now.state = 'trialing' and v_subscription.cancel_at is null
+      and v_subscription.trial_end - interval '3 days' <= p_at then
+      perform queue_letter(p_at, 'trial_ending', v_subscription.id || ':' || iso(v_subscription.trial_end), p_account,
+        jsonb_build_object('tier', v_subscription.tier, 'period', v_subscription.period,
+          'trialEndsAt', iso(v_subscription.trial_end)));
+    end if;
+    perform queue_letter(p_at, 'renewal_recovered', i.id, p_account,
+      jsonb_build_object('tier', v_subscription.tier, 'usdCents', i.paid_cents))
+    from subscription_invoices i
+    where i.subscription_id = v_subscription.id and i.status = 'paid' and exists (
+      select from letters l where l.kind in ('renewal_failed', 'renewal_needs_action') and l.object = i.id);
+  end if;
+  select told_tier into v_told from accounts where id = p_account;
+  if v_told <> v_now.tier then
+    update accounts set told_tier = v_now.tier where id = p_account and told_tier = v_told;
+    if found then
+      perform queue_letter(p_at, 'tier_change', p_account || ':' || iso(p_at), p_account,
+        jsonb_build_object('from', v_told, 'to', v_now.tier, 'at', iso(p_at)));
+    end if;
+  end if;
+end
+$$;
+
+-- Internal. What was read of a subscription at Stripe, with its latest invoices. p_read: {ticket, id, customer, livemode, status,
+-- tier, period, periodStart, periodEnd, startedAt, trialEnd, cancelAt, endedAt, paused, nextTier, nextPeriod, nextAt, price,
+-- invoices: [{id, status, reason, currency, dueCents, paidCents, tier, periodStart, periodEnd, isFree, attempts,
+-- needsAction, payment, createdAt}], catalog}.
+-- Outcome: 'read' | 'superseded' (a later read counts) | 'ignored' (of a customer who is none of ours).
+create function save_subscription_read(p_at timestamptz, p_read jsonb) returns text
+language plpgsql security definer set search_path = pg_catalog, public, pg_temp
+as $$
+declare
+  v_id text := p_read ->> 'id';
+  v_account text := coalesce((select account_id from subscriptions where id = v_id),
+    (select id from accounts where stripe_customer = p_read ->> 'customer'
+      and stripe_customer_live = (p_read ->> 'livemode')::boolean order by created_at limit 1));
+  v_alive boolean := p_read ->> 'status' not in ('canceled', 'incomplete_expired');
+  v_other text;
+  v_subscription subscriptions;
+  v_invoice subscription_invoices;
+  v_event text;
+begin
+  if v_account is null then
+    return 'ignored';
+  end if;
+  perform lock_subscription(v_account);
+  select s.id into v_other from subscriptions s
+  where s.account_id = v_account and not s.is_second and s.status not in ('canceled', 'incomplete_expired') and s.id <> v_id;
+  insert into subscriptions as s (id, account_id, livemode, ticket, read_at, status, tier, period, period_start, period_end,
+    started_at, trial_end, cancel_at, ended_at, paused, next_tier, next_period, next_at, is_second)
+  select v_id, v_account, r.livemode, r.ticket, p_at, r.status, r.tier, r.period, r."periodStart", r."periodEnd", r."startedAt",
+    r."trialEnd", r."cancelAt", r."endedAt", r.paused, r."nextTier", r."nextPeriod", r."nextAt", v_alive and v_other is not null
+  from jsonb_to_record(p_read) as r (livemode boolean, ticket bigint, status text, tier text, period text,
+    "periodStart" timestamptz, "periodEnd" timestamptz, "startedAt" timestamptz, "trialEnd" timestamptz, "cancelAt" timestamptz,
+    "endedAt" timestamptz, paused boolean, "nextTier" text, "nextPeriod" text, "nextAt" timestamptz)
+  on conflict (id) do update set ticket = excluded.ticket, read_at = excluded.read_at, status = excluded.status,
+    tier = excluded.tier, period = excluded.period, period_start = excluded.period_start, period_end = excluded.period_end,
+    trial_end = excluded.trial_end, cancel_at = excluded.cancel_at, ended_at = excluded.ended_at, paused = excluded.paused,
+    next_tier = excluded.next_tier, next_period = excluded.next_period, next_at = excluded.next_at,
+    is_second = excluded.is_second
+  where s.ticket < excluded.ticket
+  returning * into v_subscription;
+  if not found then
+    return 'superseded';
+  end if;
+  if v_subscription.is_second then
+    perform open_alert(p_at, 'second_subscription', v_id, format(
+      'Account %s has a second subscription, %s, beside %s: end it in Stripe and refund it. It grants nothing.',
+      v_account, v_id, v_other));
+  elsif not v_alive then
+    perform close_alert(p_at, 'second_subscription', v_id);
+  end if;
+  if v_subscription.tier is null and v_alive then
+    perform open_alert(p_at, 'unknown_price', v_id, format(
+      'Subscription %s of account %s has the price %s, which belongs to no tier: it has Explorer''s limits. '
+      'Give it a price of ours in Stripe, or name this one in STRIPE_PRICE_….', v_id, v_account, p_read ->> 'price'));
+  else
+    perform close_alert(p_at, 'unknown_price', v_id);
+  end if;
+
+  for v_invoice in
+    insert into subscription_invoices as i (id, subscription_id, status, reason, due_cents, paid_cents, tier,
+      period_start, period_end, is_free, attempts, needs_action, payment, created_at)
+    select n.id, v_id, n.status, n.reason, n."dueCents", n."paidCents", n.tier, n."periodStart", n."periodEnd",
+      n."isFree", n.attempts, n."needsAction", n.payment, n."createdAt"
+    from jsonb_to_recordset(p_read -> 'invoices') as n (id text, status text, reason text, "dueCents" bigint, "paidCents" bigint,
+      tier text, "periodStart" timestamptz, "periodEnd" timestamptz, "isFree" boolean, attempts int,
+      "needsAction" boolean, payment text, "createdAt" timestamptz)
+    order by n."createdAt", n.id
+    on conflict (id) do update set status = excluded.status, due_cents = excluded.due_cents, paid_cents = excluded.paid_cents,
+      tier = excluded.tier, period_start = excluded.period_start, period_end = excluded.period_end,
+      is_free = excluded.is_free, attempts = excluded.attempts, needs_action = excluded.needs_action, payment = excluded.payment
+    returning *
+  loop
+    -- Its PaymentIntent names no purchase: nothing is waited for.
+    update stripe_events set state = 'ignored', outcome = 'ignored'
+    where state = 'parked' and fact ->> 'paymentIntent' = v_invoice.payment and fact ->> 'purchaseId' is null;
+    if v_invoice.paid_cents > v_invoice.posted_cents then
+      perform post(p_at, 'invoice:' || v_invoice.id || case when v_invoice.posted_cents = 0 then '' else ':' || v_invoice.paid_cents end,
+        'invoice', array[
+          ('stripe_clearing', null, v_invoice.paid_cents - v_invoice.posted_cents)::leg,
+          ('sales', null, v_invoice.posted_cents - v_invoice.paid_cents)::leg]);
+      update subscription_invoices set posted_cents = paid_cents where id = v_invoice.id;
+      -- What was refunded or disputed before we knew what it had paid.
+      for v_event in
+        select id from stripe_events
+        where fact ->> 'effect' = 'reread' and fact ->> 'payment' = v_invoice.payment and outcome = 'ignored' order by created, id
+      loop
+        perform handle_stripe_event(p_at, v_event);
+      end loop;
+    end if;
+  end loop;
+
+  if not v_subscription.is_second then
+    perform grant_months(p_at, v_subscription, p_read -> 'catalog');
+  end if;
+  if not v_alive and v_other is null then
+    -- Who was second counts from now on.
+    update subscriptions set is_second = false where id = (
+      select id from subscriptions where account_id = v_account and is_second and status not in ('canceled', 'incomplete_expired')
+      order by started_at limit 1);
+  end if;
+  perform tell_subscription(p_at, v_account);
+  return 'read';
+end
+$$;
+
+-- Internal. What was read of a payment that paid an invoice: its dollars follow, and the operator decides about the rest.
+create function save_invoice_payment_read(p_at timestamptz, p_read jsonb) returns text
+language plpgsql security definer set search_path = pg_catalog, public, pg_temp
+as $$
+declare
+  v_payment text := p_read ->> 'payment';
+  v_invoice record;
+  v_back record;
+begin
+  select i.id, i.paid_cents, s.account_id, s.id as subscription_id into v_invoice
+  from subscription_invoices i join subscriptions s on s.id = i.subscription_id where i.payment = v_payment;
+  if not found then
+    return 'ignored';
+  end if;
+  insert into payment_reads as r (payment, ticket, read_at) values (v_payment, (p_read ->> 'ticket')::bigint, p_at)
+  on conflict (payment) do update set ticket = excluded.ticket, read_at = excluded.read_at where r.ticket < excluded.ticket;
+  if not found then
+    return 'superseded';
+  end if;
+  perform keep_reversals(v_payment, p_read);
+  perform post_reversed_dollars(p_at, v_payment, false);
+  v_back := reversed_cents(v_payment);
+  if v_back.refunded + v_back.lost + v_back.disputed > 0 then
+    perform open_alert(p_at, 'subscription_payment_back', v_payment, format(
+      'Of invoice %s (account %s, subscription %s, %s) %s were refunded and %s are disputed or lost. The subscription goes on, and its '
+      'ducats stay, until you end it in Stripe.', v_invoice.id, v_invoice.account_id, v_invoice.subscription_id,
+      print_cents(v_invoice.paid_cents), print_cents(v_back.refunded), print_cents(v_back.lost + v_back.disputed)));
+  else
+    perform close_alert(p_at, 'subscription_payment_back', v_payment);
+  end if;
+  return 'read';
+end
+$$;
+
+-- Internal. A card that the customer has put in: what is open and was declined is tried with it at once.
+create function retry_with_card(p_at timestamptz, p_customer text, p_payment_method text) returns text
+language plpgsql security definer set search_path = pg_catalog, public, pg_temp
+as $$
+begin
+  insert into invoice_retries (invoice_id, payment_method, next_at, created_at)
+  select i.id, p_payment_method, p_at, p_at
+  from accounts a join subscriptions s on s.account_id = a.id join subscription_invoices i on i.subscription_id = s.id
+  where a.stripe_customer = p_customer and i.status = 'open' and i.attempts > 0
+    and s.status in ('past_due', 'unpaid', 'incomplete')
+  on conflict do nothing;
+  return case when found then 'retried' else 'unchanged' end;
+end
+$$;
+
+-- Leases tries that are due: {invoiceId, paymentMethod, subscriptionId}.
+create function claim_invoice_retries(p_at timestamptz, p_limit int, p_lease interval) returns setof jsonb
+language sql security definer set search_path = pg_catalog, public, pg_temp
+as $$
+  with due as (
+    select invoice_id, payment_method from invoice_retries where state = 'asked' and next_at <= p_at
+    order by next_at limit p_limit for update skip locked)
+  update invoice_retries r set next_at = p_at + p_lease
+  from due, subscription_invoices i
+  where r.invoice_id = due.invoice_id and r.payment_method = due.payment_method and i.id = due.invoice_id
+  returning jsonb_build_object('invoiceId', r.invoice_id, 'paymentMethod', r.payment_method, 'subscriptionId', i.subscription_id)
+$$;
+
+create function end_invoice_retry(p_at timestamptz, p_invoice text, p_payment_method text, p_state text, p_error text) returns void
+language sql security definer set search_path = pg_catalog, public, pg_temp
+as $$
+  update invoice_retries set state = p_state, error = p_error, ended_at = p_at
+  where invoice_id = p_invoice and payment_method = p_payment_method and state = 'asked'
+$$;
+
+-- Internal. As in 0018, and subscriptions.
+create or replace function handle_stripe_event(p_at timestamptz, p_event text, out outcome text, out purchase_id text, out delivery_id text)
+language plpgsql security definer set search_path = pg_catalog, public, pg_temp
+as $$
+declare
+  v_event stripe_events;
+  v_applied record;
+begin
+  select * into strict v_event from stripe_events where id = p_event;
+  case v_event.fact ->> 'effect'
+    when 'none' then
+      outcome := 'ignored';
+    when 'other_version' then
+      outcome := 'other_version';
+      perform open_alert(p_at, 'stripe_api_version', coalesce(v_event.api_version, 'none'), format(
+        'Stripe sends events of API version %s, which we store and do not interpret (first: %s, %s). '
+        'Run npm run stripe:setup to make the endpoint send ours.', v_event.api_version, p_event, v_event.type));
+    when 'reread' then
+      outcome := save_payment_read(p_at, v_event.fact);
+      if outcome = 'ignored' then
+        outcome := save_invoice_payment_read(p_at, v_event.fact);
+      end if;
+      purchase_id := v_event.fact ->> 'purchaseId';
+    when 'subscription' then
+      outcome := coalesce(save_subscription_read(p_at, v_event.fact -> 'read'), 'ignored');
+      update subscription_starts set state = v_event.fact ->> 'startState'
+      where session_id = v_event.fact ->> 'sessionId' and state = 'open';
+      if found and outcome = 'ignored' then
+        outcome := 'read';
+      end if;
+    when 'new_card' then
+      outcome := retry_with_card(p_at, v_event.fact ->> 'customer', v_event.fact ->> 'paymentMethod');
+    when 'customer_deleted' then
+      update accounts set stripe_customer = null, stripe_customer_live = null where stripe_customer = v_event.fact ->> 'customer';
+      outcome := case when found then 'forgotten' else 'ignored' end;
+    when 'fraud_warning' then
+      outcome := 'alerted';
+      perform open_alert(p_at, 'fraud_warning', v_event.fact ->> 'warning', format(
+        'Stripe warns of fraud (%s) on payment %s: refund it before it becomes a dispute, if you think so too.',
+        v_event.fact ->> 'kind', v_event.fact ->> 'payment'));
+    else
+      v_applied := apply_payment_fact(p_at, p_event, v_event.livemode, v_event.fact);
+      outcome := case when v_applied.outcome = 'parked'
+        and exists (select from subscription_invoices where payment = v_event.fact ->> 'paymentIntent') then 'ignored'
+        else v_applied.outcome end;
+      purchase_id := v_applied.purchase_id;
+      delivery_id := v_applied.delivery_id;
+  end case;
+  perform close_alert(p_at, 'stripe_event_failed', p_event);
+  update stripe_events e set outcome = handle_stripe_event.outcome, error = null, handled_at = p_at, state = case
+    when handle_stripe_event.outcome in ('ignored', 'other_version', 'parked') then handle_stripe_event.outcome
+    when handle_stripe_event.outcome in ('second_payment', 'amount_mismatch', 'currency_mismatch', 'mode_mismatch')
+      then 'quarantined'
+    else 'applied' end
+  where e.id = p_event;
+end
+$$;
+
+-- A read that no event asked for: after a change, and of what was not read for long.
+create function keep_subscription(p_at timestamptz, p_read jsonb) returns text
+language sql security definer set search_path = pg_catalog, public, pg_temp
+as $$ select save_subscription_read(p_at, p_read) $$;
+
+-- Subscriptions to be read again: not read for p_every, or a renewal whose news has not come for an hour.
+create function subscriptions_to_read(p_at timestamptz, p_every interval, p_limit int) returns setof text
+language sql stable security definer set search_path = pg_catalog, public, pg_temp
+as $$
+  select id from subscriptions
+  where status not in ('canceled', 'incomplete_expired') and (read_at <= p_at - p_every
+    or (least(period_end, cancel_at) + interval '1 hour' <= p_at and read_at < least(period_end, cancel_at) + interval '1 hour'))
+  order by read_at limit p_limit
+$$;
+
+-- What the time alone brings: the months of yearly plans, the end of a grace, letters before it. Answers how many accounts were seen.
+-- p_catalog as grant_months has it.
+create function keep_subscriptions(p_at timestamptz, p_catalog jsonb) returns int
+language plpgsql security definer set search_path = pg_catalog, public, pg_temp
+as $$
+declare
+  v_account text;
+  v_subscription subscriptions;
+  v_seen int := 0;
+begin
+  for v_account in
+    select distinct s.account_id from subscriptions s join accounts a on a.id = s.account_id
+    where not s.is_second and (s.status not in ('canceled', 'incomplete_expired') or a.told_tier <> 'explorer')
+    order by 1
+  loop
+    perform lock_subscription(v_account);
+    v_subscription := subscription_alive(v_account);
+    if v_subscription.id is not null then
+      perform grant_months(p_at, v_subscription, p_catalog);
+    end if;
+    perform tell_subscription(p_at, v_account);
+    v_seen := v_seen + 1;
+  end loop;
+  return v_seen;
+end
+$$;
+
+-- As in 0024; subscriptions' events are a list of their own, and begin with the first that was begun.
+create or replace function stripe_walk_from(p_at timestamptz, p_list text) returns text
+language plpgsql security definer set search_path = pg_catalog, public, pg_temp
+as $$
+declare
+  v_read_to timestamptz := (select read_to from stripe_walks where list = p_list);
+  v_from timestamptz := coalesce(v_read_to,
+    least((select min(opened_at) from purchases), (select min(created_at) from subscription_starts))) - interval '10 minutes';
+  v_oldest timestamptz := p_at - interval '30 days';
+begin
+  if p_list <> 'balance' and v_read_to < v_oldest then
+    perform open_alert(p_at, 'stripe_events_out_of_reach', iso(v_read_to), format(
+      'Stripe''s events were read up to %s and are kept for thirty days: what came between then and %s cannot be read any '
+      'more. Unpaid orders are looked at one by one; compare refunds and disputes of that time in Stripe.',
+      iso(v_read_to), iso(v_oldest)));
+  end if;
+  return iso(case when p_list <> 'balance' and v_from < v_oldest then v_oldest else v_from end);
+end
+$$;
+
+-- Begins a change, or finds it again by the client's key. p_asked: {kind: 'change', tier, period, prorationAt} | {kind: 'cancel' | 'keep' |
+-- 'pause' | 'unpause'}. Outcome: {kind: 'unauthorised' | 'no_subscription' | 'key_reused' | 'under_way'}, {kind: 'known', state, error}, or
+-- {kind: 'begun', id, subscriptionId, accountId, stripeCustomer}. One whose answer never came is given up after p_lease.
+create function begin_subscription_change(
+  p_at timestamptz, p_visit jsonb, p_session text, p_id text, p_key text, p_asked jsonb, p_lease interval
+) returns jsonb
+language plpgsql security definer set search_path = pg_catalog, public, pg_temp
+as $$
+declare
+  v_account text := session_account(p_at, p_session);
+  v_subscription subscriptions;
+  v_change subscription_changes;
+begin
+  if v_account is null then
+    return jsonb_build_object('kind', 'unauthorised');
+  end if;
+  perform lock_subscription(v_account);
+  v_subscription := subscription_alive(v_account);
+  if v_subscription.id is null then
+    return jsonb_build_object('kind', 'no_subscription');
+  end if;
+  update subscription_changes set state = 'unclear', ended_at = p_at
+  where subscription_id = v_subscription.id and state = 'asked' and leased_until <= p_at and idempotency_key <> p_key;
+  select * into v_change from subscription_changes where subscription_id = v_subscription.id and idempotency_key = p_key;
+  if found then
+    if v_change.asked <> p_asked then
+      return jsonb_build_object('kind', 'key_reused');
+    elsif v_change.state in ('done', 'refused') then
+      return jsonb_build_object('kind', 'known', 'state', v_change.state, 'error', v_change.error);
+    end if;
+  end if;
+  if exists (select from subscription_changes c where c.subscription_id = v_subscription.id and c.state = 'asked'
+    and c.leased_until > p_at) then
+    return jsonb_build_object('kind', 'under_way');
+  end if;
+  if v_change.id is not null then
+    update subscription_changes set state = 'asked', ended_at = null, leased_until = p_at + p_lease where id = v_change.id;
+  else
+    insert into subscription_changes (id, subscription_id, idempotency_key, asked, leased_until, created_at)
+    values (p_id, v_subscription.id, p_key, p_asked, p_at + p_lease, p_at) returning * into v_change;
+    perform audit(p_at, p_visit, v_account, v_account, 'subscription.' || (p_asked ->> 'kind'),
+      jsonb_build_object('subscription', v_subscription.id) || (p_asked - 'kind'));
+  end if;
+  return jsonb_build_object('kind', 'begun', 'id', v_change.id, 'subscriptionId', v_subscription.id);
+end
+$$;
+
+create function end_subscription_change(p_at timestamptz, p_id text, p_state text, p_error text) returns void
+language sql security definer set search_path = pg_catalog, public, pg_temp
+as $$
+  update subscription_changes set state = p_state, error = p_error, ended_at = p_at where id = p_id and state in ('asked', 'unclear')
+$$;
+
+-- What a signed-in customer is shown of his tier: {kind: 'unauthorised'} or {kind: 'shown', tier, state, until, month: {start, end},
+-- subscription: {...} | null, customer}.
+create function show_subscription(p_at timestamptz, p_session text, p_livemode boolean) returns jsonb
+language plpgsql stable security definer set search_path = pg_catalog, public, pg_temp
+as $$
+declare
+  v_account accounts;
+  v_now record;
+  v_subscription subscriptions;
+begin
+  select * into v_account from accounts where id = session_account(p_at, p_session);
+  if not found then
+    return jsonb_build_object('kind', 'unauthorised');
+  end if;
+  v_now := entitlements(v_account.id, p_at);
+  select * into v_subscription from subscriptions where id = v_now.subscription_id;
+  return jsonb_build_object('kind', 'shown', 'tier', v_now.tier, 'state', v_now.state, 'until', iso(v_now.until),
+    'month', jsonb_build_object('start', iso(v_now.month_start), 'end', iso(v_now.month_end)),
+    'accountId', v_account.id, 'email', v_account.email,
+    'customer', case when v_account.stripe_customer_live = p_livemode then v_account.stripe_customer end,
+    'trialUsed', exists (select from subscription_starts where account_id = v_account.id and trial_days > 0 and state <> 'expired')
+      or exists (select from subscriptions where account_id = v_account.id and trial_end is not null),
+    'subscription', case when v_subscription.id is not null then jsonb_build_object('id', v_subscription.id,
+      'status', v_subscription.status, 'tier', v_subscription.tier, 'period', v_subscription.period,
+      'periodStart', iso(v_subscription.period_start), 'periodEnd', iso(v_subscription.period_end),
+      'trialEnd', iso(v_subscription.trial_end), 'cancelAt', iso(v_subscription.cancel_at),
+      'endedAt', iso(v_subscription.ended_at), 'paused', v_subscription.paused,
+      'next', case when v_subscription.next_at is not null then jsonb_build_object('tier', v_subscription.next_tier,
+        'period', v_subscription.next_period, 'at', iso(v_subscription.next_at)) end,
+      'openInvoice', (
+        select jsonb_build_object('id', i.id, 'dueCents', i.due_cents, 'needsAction', i.needs_action)
+        from subscription_invoices i where i.subscription_id = v_subscription.id and i.status = 'open' and i.attempts > 0
+        order by i.created_at limit 1)) end);
+end
+$$;
+
+-- Internal. As in 0011, by the tier of this moment.
+create or replace function who_calls(p_at timestamptz, p_key_hash bytea, p_session text, p_scope text,
+  out kind text, out account_id text, out api_key_id text, out tier text, out key_seen_long_ago boolean)
+language plpgsql stable security definer set search_path = pg_catalog, public, pg_temp
+as $$
+declare
+  v_scopes text[];
+begin
+  if p_key_hash is null then
+    account_id := session_account(p_at, p_session);
+    kind := case when account_id is not null then 'ok' end;
+  else
+    select 'ok', k.account_id, k.id, k.scopes, coalesce(k.last_used_at < p_at - interval '15 minutes', true)
+    into kind, account_id, api_key_id, v_scopes, key_seen_long_ago
+    from api_keys k where k.hash = p_key_hash and k.revoked_at is null and (k.expires_at is null or k.expires_at > p_at);
+    if found and not p_scope = any (v_scopes) then
+      kind := 'forbidden';
+    end if;
+  end if;
+  if kind = 'ok' then
+    tier := (entitlements(account_id, p_at)).tier;
+  end if;
+  kind := coalesce(kind, 'unauthorised');
+  key_seen_long_ago := coalesce(key_seen_long_ago, false);
+end
+$$;
+
+-- As in 0011, by the tier of this moment.
+create or replace function create_api_key(
+  p_at timestamptz, p_visit jsonb, p_session text, p_id text, p_name text, p_hint text, p_hash bytea, p_scopes text[],
+  p_expires_at timestamptz, p_limits jsonb
+) returns text
+language plpgsql security definer set search_path = pg_catalog, public, pg_temp
+as $$
+declare
+  v_account text := session_account(p_at, p_session);
+  v_verified boolean;
+begin
+  -- The account's row is the lock: two creations at the limit cannot both see room.
+  select email_verified_at is not null into v_verified from accounts where id = v_account for no key update;
+  if session_account(p_at, p_session) is null then
+    return 'unauthorised';
+  elsif not v_verified then
+    return 'not_verified';
+  end if;
+  if (select count(*) from api_keys where account_id = v_account and revoked_at is null and replaced_by is null
+      and (expires_at is null or expires_at > p_at)) >= (p_limits ->> (entitlements(v_account, p_at)).tier)::int then
+    return 'limit';
+  end if;
+  insert into api_keys (id, account_id, name, hint, hash, scopes, created_at, expires_at)
+  values (p_id, v_account, p_name, p_hint, p_hash, p_scopes, p_at, p_expires_at);
+  perform audit(p_at, p_visit, v_account, v_account, 'api_key.created',
+    jsonb_build_object('key', p_id, 'name', p_name, 'scopes', p_scopes));
+  return 'created';
+end
+$$;
+
+-- As in 0008, by the tier of this moment.
+create or replace function look_up_account(p_at timestamptz, p_session text, p_email text) returns jsonb
+language plpgsql security definer set search_path = pg_catalog, public, pg_temp
+as $$
+declare
+  v_staff text := staff_account(p_at, p_session, 'support');
+begin
+  if session_account(p_at, p_session) is null then
+    return jsonb_build_object('kind', 'unauthorised');
+  elsif v_staff is null then
+    return jsonb_build_object('kind', 'not_found');
+  end if;
+  return jsonb_build_object('kind', 'found', 'accounts', coalesce((
+    select jsonb_agg(account_view(id) || jsonb_build_object('tier', (entitlements(id, p_at)).tier, 'createdAt', iso(created_at)))
+    from accounts where email = p_email), '[]'));
+end
+$$;
+
+grant execute on function begin_subscription, attach_customer, attach_start_session, end_start, starts_to_end,
+  take_subscription_ticket, keep_subscription, subscriptions_to_read, keep_subscriptions, claim_invoice_retries, end_invoice_retry,
+  begin_subscription_change, end_subscription_change, show_subscription to cascade_app;
