@@ -316,7 +316,8 @@ begin
     cross join lateral (select case when k = 0 then i.tier else p_subscription.tier end as tier) t
     where i.subscription_id = p_subscription.id and i.status = 'paid' and not i.is_free
       and months_after(i.period_start, k) < i.period_end
-      and (k = 0 or (months_after(i.period_start, k) <= p_at
+      -- A month that ends later in the month than it began is one month.
+      and (k = 0 or (i.period_end - i.period_start > interval '40 days' and months_after(i.period_start, k) <= p_at
         and months_after(i.period_start, k) < coalesce(p_subscription.ended_at, p_subscription.cancel_at, 'infinity')))
     order by 2, i.created_at
   loop

@@ -1,0 +1,42 @@
+/** What a subscription's life makes of an account: its tier, its months' ducats, its letters. */
+import { expect, test } from "vitest";
+import { useSubscribers } from "../support/subscribing.ts";
+import { booksBalance, useWorld } from "../support/world.ts";
+
+const world = useWorld();
+const { subscriber, subscribe, bring, passTo, standing, granted, letters } = useSubscribers(
+  world,
+  "2026-01-31T10:00:00Z",
+);
+
+test("a month at a time: paid, renewed on the month's last days, each month granted once", async () => {
+  const marco = await subscriber();
+  expect(await standing(marco)).toEqual({ tier: "explorer", state: "none" });
+  await subscribe(marco, "builder");
+  await bring();
+  expect(await standing(marco)).toEqual({ tier: "builder", state: "active" });
+  await passTo("2026-04-02T00:00:00Z");
+  expect(await granted(marco)).toEqual([
+    ["2026-01-31", 250],
+    ["2026-02-28", 250],
+    ["2026-03-31", 250],
+  ]);
+  expect(await letters(marco)).toEqual(["tier_change"]);
+  await booksBalance(world);
+});
+
+test("a declined renewal: full service for seven days, letters, then Explorer; a new card brings it back", async () => {
+  const marco = await subscriber();
+  await subscribe(marco, "architect");
+  await bring();
+  world.stripe.turnCard(marco.card, "4000000000000341");
+  await passTo("2026-03-01T12:00:00Z");
+  expect(await standing(marco)).toEqual({ tier: "architect", state: "grace" });
+  expect(await letters(marco)).toEqual(["tier_change", "renewal_failed"]);
+  await passTo("2026-03-07T09:00:00Z");
+  expect(await standing(marco)).toEqual({ tier: "architect", state: "grace" });
+  expect(await letters(marco)).toEqual(["tier_change", "renewal_failed", "grace_ending"]);
+  await passTo("2026-03-07T11:00:00Z");
+  expect(await standing(marco)).toEqual({ tier: "explorer", state: "lapsed" });
+  expect(await letters(marco)).toEqual(["tier_change", "renewal_failed", "grace_ending", "tier_change"]);
+});
