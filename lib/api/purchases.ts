@@ -60,11 +60,18 @@ const stepWire = z
       ]),
       reason: z.string(),
     }),
+    z.strictObject({
+      kind: z.literal("recall"),
+      at: timeWire,
+      millis: millisWire,
+      status: z.enum(["asked", "done", "failed"]),
+    }),
   ])
   .meta({
     description:
-      "set_aside: money came that doesn't match the order, a person looks at it; refund, dispute: since `at`, with the " +
-      "status it has now. The others happened at `at`.",
+      "set_aside: money came that doesn't match the order, a person looks at it; recall: refunded ducats " +
+      "fetched back from Venice, into the wallet where they repay no debt; refund, dispute, recall: since `at`, with the status it has " +
+      "now. The others happened at `at`.",
   });
 
 export const purchasesApi = declare({

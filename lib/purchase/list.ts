@@ -75,6 +75,12 @@ const stepColumn = z.discriminatedUnion("kind", [
     ]),
     reason: z.string(),
   }),
+  z.object({
+    kind: z.literal("recall"),
+    at: timeColumn,
+    millis: millisColumn,
+    status: z.enum(["asked", "done", "failed"]),
+  }),
 ]);
 
 const readColumn = z.discriminatedUnion("kind", [

@@ -5,6 +5,7 @@ import { centsColumn } from "../db/columns.ts";
 import { sql } from "../db/port.ts";
 import { Unavailable } from "../errors.ts";
 import type { Cents } from "../money.ts";
+import { reread } from "./reread.ts";
 
 export type RefundWish = {
   /** A settled purchase, or a payment that was set aside. */
@@ -87,8 +88,11 @@ async function send(app: Ports, claim: z.output<typeof claimRow>) {
       : { kind: "made" as const, refund: made };
   const refund = outcome.kind === "made" ? JSON.stringify(outcome.refund) : null;
   const reason = outcome.kind === "refused" ? outcome.reason : null;
+  // Refused, it may have been refunded in the dashboard meanwhile: what Stripe has counts.
+  const read = outcome.kind === "refused" ? JSON.stringify(await reread(app, claim.payment)) : null;
   const { ended } = await app.db.one(
-    sql`select end_refund_request(${app.clock()}::timestamptz, ${claim.id}, ${refund}::jsonb, ${reason}) as ended`,
+    sql`select end_refund_request(${app.clock()}::timestamptz, ${claim.id}, ${refund}::jsonb, ${reason},
+      ${read}::jsonb) as ended`,
     z.object({ ended: requestColumn }),
   );
   return ended;

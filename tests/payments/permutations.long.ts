@@ -1,4 +1,8 @@
-/** However a payment's events arrive, the books come to one end: every order of up to seven events, thousands repeated, late or lost. */
+/**
+ * However a payment's events arrive, the books come to one end: every order of up to seven events, thousands repeated, late or lost.
+ * Lost and fetched by ourselves: each event, complete; in every order of the others where there are at most five events, in 240
+ * orders where there are more.
+ */
 import { afterAll, test } from "vitest";
 import { scenarios } from "../support/payment-scenarios.ts";
 import { holdToOneEnd, usePermutations } from "../support/permuting.ts";

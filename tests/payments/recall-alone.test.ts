@@ -5,7 +5,7 @@ import { useReversals } from "../support/reversing.ts";
 import { useWorld } from "../support/world.ts";
 
 const world = useWorld();
-const { bought } = useReversals(world);
+const { bought, arrive } = useReversals(world);
 
 /** Refunded after it had arrived, so that it could be fetched back; and another delivery that could be begun. */
 async function bothAtHand() {
@@ -14,14 +14,7 @@ async function bothAtHand() {
     "update deliveries set status = 'uncertain', concluded_at = now() where status in ('pending', 'planned')",
   );
   const arrived = await bought({ deliverTo: "venice" });
-  await world.database.rows(
-    "select post_delivery_end(now(), id, account_id, millis, 'executed') from deliveries where id = $1",
-    [arrived.deliveryId],
-  );
-  await world.database.rows(
-    "update deliveries set status = 'executed', concluded_at = now(), record_id = 'rec' || id where id = $1",
-    [arrived.deliveryId],
-  );
+  await arrive(arrived);
   await world.database.rows(
     `insert into refunds (id, payment, amount_cents, status, created_at) values ('re_' || $1, $1, 1000, 'succeeded', now())`,
     [arrived.payment],

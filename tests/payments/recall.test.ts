@@ -4,7 +4,8 @@ import { runOnce } from "../../lib/delivery/run.ts";
 import { processor, purse } from "../support/delivering.ts";
 import { useReversals } from "../support/reversing.ts";
 import { useWatched } from "../support/watching.ts";
-import { appAt, booksBalance, useWorld } from "../support/world.ts";
+import { call } from "../support/call.ts";
+import { appAt, booksBalance, deliver, signInAgain, useWorld } from "../support/world.ts";
 
 const world = useWorld();
 const { clock, run, pass } = useWatched(world);
@@ -108,6 +109,42 @@ test.each([
   expect(await balance(customer)).toMatchObject({ recall: 0, debt: state === "done" ? 0 : 525_000 });
   await booksBalance(world);
 });
+
+test("the refund fails after they came: they are in the wallet, the purchase says so, nothing is fetched again", async () => {
+  const { purchaseId, payment, customer } = await delivered();
+  const before = purse(world, citizen);
+  const mark = world.stripe.events.mark();
+  const { id } = world.stripe.refund(payment);
+  await live(1);
+  await tell(mark);
+  await live(3);
+  expect(await recalls(purchaseId)).toEqual([{ state: "done", millis: 525_000 }]);
+  expect(await balance(customer)).toMatchObject({ wallet: 0, debt: 0 });
+  const end = world.stripe.events.mark();
+  world.stripe.failRefund(id);
+  await tell(end);
+  await live(3);
+  expect(await balance(customer)).toMatchObject({ wallet: 525_000, transit: 0, debt: 0, recall: 0 });
+  expect(before - purse(world, citizen)).toBe(525);
+  const { token } = await signInAgain(customer);
+  const { body } = await call("purchases", { token, tail: `/${purchaseId}` });
+  expect(body.purchase).toMatchObject({ status: "paid", burnedMillis: 0, frozenMillis: 0, atRiskMillis: 0 });
+  expect(body.delivery).toMatchObject({ status: "executed" });
+  expect(body.timeline.slice(-2)).toMatchObject([
+    { kind: "refund", id, status: "failed", usdCents: 5_000 },
+    { kind: "recall", status: "done", millis: 525_000 },
+  ]);
+  await booksBalance(world);
+});
+
+/** What Stripe has announced since a mark, to the webhook. */
+async function tell(mark: number): Promise<void> {
+  for (const event of world.stripe.events.since(mark)) {
+    const answer = await deliver(event);
+    expect([event.type, answer.status]).toEqual([event.type, 200]);
+    await answer.afterwards;
+  }
+}
 
 test("five drains at once ask once; a delivery on its way stays what it is", async () => {
   const { purchaseId, before } = await refunded();

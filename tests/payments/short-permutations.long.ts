@@ -1,4 +1,7 @@
-/** However a payment's events arrive, the books come to one end: all orders of few events, some of many. The long form has all. */
+/**
+ * However a payment's events arrive, the books come to one end: all orders of few events, some of many. Each event is lost once
+ * (complete), and the last of some orders (a sample); our own fetching makes up for it. The long form has all orders.
+ */
 import { afterAll, test } from "vitest";
 import { scenarios } from "../support/payment-scenarios.ts";
 import { holdToOneEnd, usePermutations } from "../support/permuting.ts";

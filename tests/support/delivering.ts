@@ -2,7 +2,15 @@
 import { afterEach } from "vitest";
 import type { App } from "../../lib/app.ts";
 import { runOnce, type RunReport } from "../../lib/delivery/run.ts";
-import { appAt, deliver, newCustomer, paidPurchase, type CheckoutInput, type World } from "./world.ts";
+import {
+  appAt,
+  deliver,
+  newCustomer,
+  paidPurchase,
+  type CheckoutInput,
+  type Customer,
+  type World,
+} from "./world.ts";
 
 export class Died extends Error {}
 
@@ -36,8 +44,9 @@ export async function pendingDelivery(
   world: World,
   input: CheckoutInput = { pack: "starter" },
   citizen?: string,
+  of?: Customer,
 ) {
-  const customer = await newCustomer(citizen);
+  const customer = of ?? (await newCustomer(citizen));
   const { purchaseId, completed } = await paidPurchase(world, customer, input);
   // Not due before the test says so: the run that the webhook starts finds nothing.
   await world.database.rows(

@@ -46,6 +46,7 @@ const books = `
       from quarantines where purchase_id = $1),
     'requests', (select jsonb_agg(jsonb_build_array(state, amount_cents, reason) order by state, amount_cents)
       from refund_requests where purchase_id = $1),
+    'open_debt', (select open_millis from refund_debts where purchase_id = $1),
     'recalls', (select jsonb_agg(jsonb_build_array(state, millis)) from recalls where purchase_id = $1),
     'ledgers', (select jsonb_object_agg(ledger, amount order by ledger) from (
       select ledger, sum(amount) as amount from entries where transaction_id in (select id from posted)

@@ -279,7 +279,11 @@ async function mustHold({ world, buyers }: History): Promise<void> {
      union all select id, burned_millis, frozen_millis from purchases
      where account_id = any ($1) and burned_millis + frozen_millis + at_risk_millis > base_millis + bonus_millis
      union all select id, at_risk_millis, owed_millis from purchases
-     where account_id = any ($2) and (at_risk_millis > 0 or owed_millis > 0)`,
+     where account_id = any ($2) and (at_risk_millis > 0 or owed_millis > 0)
+     union all select d.purchase_id, d.open_millis, p.owed_millis from refund_debts d join purchases p on p.id = d.purchase_id
+     where d.account_id = any ($1) and d.open_millis > p.owed_millis
+     union all select d.account_id, sum(d.open_millis), -b.debt from refund_debts d join balances b using (account_id)
+     where d.account_id = any ($1) group by 1, 3 having sum(d.open_millis) > -b.debt`,
     [
       buyers.map(({ customer }) => customer.id),
       buyers.filter(({ hasUsed }) => !hasUsed).map(({ customer }) => customer.id),

@@ -36,9 +36,8 @@ export function useReversals(world: World) {
   /** Paid, credited, the money's events delivered; with `venice` a delivery that waits. */
   async function bought(input: CheckoutInput & { card?: string } = {}, customer?: Customer) {
     const { card, ...order } = { pack: "starter", deliverTo: "wallet", ...input };
-    const buyer = customer ?? (await newCustomer());
     if (order.deliverTo === "venice") {
-      const pending = await pendingDelivery(world, order);
+      const pending = await pendingDelivery(world, order, undefined, customer);
       mark = world.stripe.events.mark();
       const [row] = await world.database.rows<{ payment_intent: string }>(
         "select payment_intent from purchases where id = $1",
@@ -46,6 +45,7 @@ export function useReversals(world: World) {
       );
       return { ...pending, sessionId: "", payment: row?.payment_intent ?? "" };
     }
+    const buyer = customer ?? (await newCustomer());
     const paid = await paidPurchase(world, buyer, order, card);
     await (
       await deliver(paid.completed)
@@ -89,6 +89,18 @@ export function useReversals(world: World) {
     );
   }
 
+  /** Its delivery arrived in Venice, as the books say it. */
+  async function arrive({ deliveryId }: { readonly deliveryId: string }): Promise<void> {
+    await world.database.rows(
+      "select post_delivery_end(now(), id, account_id, millis, 'executed') from deliveries where id = $1",
+      [deliveryId],
+    );
+    await world.database.rows(
+      "update deliveries set status = 'executed', concluded_at = now(), record_id = 'rec' || id where id = $1",
+      [deliveryId],
+    );
+  }
+
   async function dollars() {
     const rows = await world.database.rows<{ ledger: string; amount: string }>(
       "select ledger, amount from trial_balance where currency = 'USD' and amount <> 0",
@@ -103,6 +115,7 @@ export function useReversals(world: World) {
     balance,
     purchase,
     spend,
+    arrive,
     dollars,
     admin: () => admin,
     /** The payment's end of the record, for a test that delivers on its own. */

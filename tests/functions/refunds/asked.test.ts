@@ -124,17 +124,20 @@ test.each([
   expect(made).toHaveLength(1);
 });
 
-test("Stripe refuses: given back, alerted, and said so", async () => {
+test("Stripe refuses, for a bank disputes it: alerted, said so, and what the refund held is frozen for the dispute alone", async () => {
   const { purchaseId, customer, payment } = await bought();
-  world.stripe.openDispute(payment);
+  const dispute = world.stripe.openDispute(payment);
   const answer = await refund({ purchaseId });
   expect([answer.status, answer.body.code]).toEqual([409, "refund_refused"]);
-  expect(await balance(customer)).toMatchObject({ wallet: 100_000, frozen: 0 });
+  expect(await balance(customer)).toMatchObject({ wallet: 0, frozen: 100_000 });
   const alerts = await world.database.rows(
     "select 1 from alerts where kind = 'refund_refused' and message like $1",
     [`%${purchaseId}%`],
   );
   expect(alerts).toHaveLength(1);
+  world.stripe.decideDispute(dispute.id, "won");
+  await news();
+  expect(await balance(customer)).toMatchObject({ wallet: 100_000, frozen: 0 });
 });
 
 test("a refund that fails at the bank: the ducats come back, and the dollars", async () => {
