@@ -170,6 +170,7 @@ export async function startAirtable(options: AirtableOptions = {}): Promise<Airt
       gameFaults.clear();
       game.schedule.revive();
       tryCreate.answer("begun");
+      tryCreate.pace("at once");
     },
     resetLimit: () => {
       limiter.reset();

@@ -81,6 +81,17 @@ describe("try-create's own bad days", () => {
     await booksBalance(world);
   });
 
+  test("the answer is later than we wait: one credit, whenever it comes", async () => {
+    const { deliveryId, before } = await begin("try_create");
+    world.venice.faults.plan({ kind: "latency", latencyMs: 10_500, method: "POST", path: "try-create" });
+    await live("try_create", 1);
+    expect([await status(deliveryId), purse(world, citizen) - before]).toEqual(["planned", 0]);
+    await expect.poll(() => purse(world, citizen) - before, { timeout: 10_000 }).toBe(100);
+    await end("try_create");
+    expect([await status(deliveryId), purse(world, citizen) - before]).toEqual(["executed", 100]);
+    await booksBalance(world);
+  });
+
   test("Airtable refuses the game while it looks the citizens up: asked again, one credit", async () => {
     const { deliveryId, before } = await begin("try_create");
     world.venice.losses.plan({ route: "try-create", times: 2 });

@@ -39,13 +39,18 @@ async function ask(method: string, path: string, body?: unknown) {
 
 const details = { targetCitizenUsername: "RialtoBanker", amount: 100, notes: "dlv_1" };
 
-/** Asks for a transfer from the processor's purse, and waits for it. */
-async function pay(more: object = {}, citizenUsername = PROCESSOR) {
-  const asked = await ask("POST", "/stratagems/try-create", {
+/** Asks for a transfer from the processor's purse. */
+function begin(more: object = {}, citizenUsername = PROCESSOR) {
+  return ask("POST", "/stratagems/try-create", {
     citizenUsername,
     stratagemType: "transfer_ducats",
     stratagemDetails: { ...details, ...more },
   });
+}
+
+/** And waits for it. */
+async function pay(more: object = {}, citizenUsername = PROCESSOR) {
+  const asked = await begin(more, citizenUsername);
   await venice.settled();
   return asked;
 }
@@ -395,6 +400,43 @@ describe("POST /stratagems/try-create", () => {
     airtable.gameFaults.plan({ kind: "stop", at: "after_debit" });
     expect(await pay()).toMatchObject({ status: 504, body: { success: false } });
     expect([ducats(PROCESSOR), ducats("RialtoBanker")]).toEqual([999_700, 942_200]);
+  });
+});
+
+describe("slower than whoever reads it", () => {
+  const seen = () => [ducats(PROCESSOR), ducats("RialtoBanker"), rows()[0]?.["Status"]];
+
+  test("step by step: debit, credit, row, each when it is let", async () => {
+    airtable.game.tryCreate.pace("step by step");
+    expect((await begin()).body).toMatchObject({ success: true });
+    expect(seen()).toEqual([1_000_000, 942_000, "active"]);
+    await airtable.game.tryCreate.step();
+    expect(seen()).toEqual([999_900, 942_000, "active"]);
+    await airtable.game.tryCreate.step();
+    expect(seen()).toEqual([999_900, 942_100, "active"]);
+    await airtable.game.tryCreate.step();
+    expect(seen()).toEqual([999_900, 942_100, "executed"]);
+  });
+
+  test("let go to its end by whoever waits for all, and not slow for whoever waits for the answer", async () => {
+    airtable.game.tryCreate.pace("step by step");
+    await begin();
+    await venice.settled();
+    expect(seen()).toEqual([999_900, 942_100, "executed"]);
+    airtable.game.tryCreate.answer("done");
+    expect((await begin()).body).toMatchObject({ processing_status: "success" });
+    expect(ducats("RialtoBanker")).toBe(942_200);
+    airtable.mend();
+    await begin();
+    expect(ducats("RialtoBanker")).toBe(942_300);
+  });
+
+  test("a fault waits for the row whose notes it names", async () => {
+    airtable.gameFaults.plan({ kind: "stop", at: "before_debit", notes: "the second" });
+    await pay({ notes: "the first" });
+    await pay({ notes: "the second" });
+    await venice.settled();
+    expect(rows().map((row) => row["Status"])).toEqual(["executed", "active"]);
   });
 });
 

@@ -3,8 +3,8 @@ import { afterAll, expect, test } from "vitest";
 import { SECOND_MS } from "../../lib/clock.ts";
 import { messageOf, Unavailable } from "../../lib/errors.ts";
 import { Died, minutes, processor } from "./delivering.ts";
-import { chanceOf } from "./random.ts";
-import { rowsOf, useShop, type Delivery } from "./selling.ts";
+import { chanceOf, type Chance } from "./random.ts";
+import { deliveryOf, rowsOf, useShop, type Delivery } from "./selling.ts";
 import {
   booksFollow,
   endsOf,
@@ -14,9 +14,9 @@ import {
   rounded,
   type Ended,
 } from "./soundness.ts";
-import type { OnStep } from "./steps.ts";
+import type { OnStep, Step } from "./steps.ts";
 import type { Transport } from "./transport.ts";
-import { allFaults, rowHit, type Place } from "./venice-faults.ts";
+import { allFaults, rowHit, type Fault, type Place } from "./venice-faults.ts";
 import { endPenalty, useWorld } from "./world.ts";
 
 const citizens = [
@@ -48,19 +48,20 @@ const fates = [
 
 export type Drains = "one drain" | "five drains at once";
 
-/** SEED=7: that one alone. SEEDS=1000: so many, from 1; 20 unless told. */
-function seedsToRun(): number[] {
+/** SEED=7: that one alone. SEEDS=1000: so many, from 1. */
+function seedsToRun(unlessTold: string): number[] {
   const one = process.env["SEED"];
   if (one) return [Number(one)];
   // `130-1000`, or how many.
-  const [last = 20, first = 1] = (process.env["SEEDS"] ?? "20").split("-").map(Number).toReversed();
+  const [last = 20, first = 1] = (process.env["SEEDS"] ?? unlessTold).split("-").map(Number).toReversed();
   return Array.from({ length: last - first + 1 }, (_, index) => first + index);
 }
 
-export function proveSimulation(transport: Transport, drains: Drains): void {
+export function proveSimulation(transport: Transport, drains: Drains, seedsUnlessTold = "20"): void {
   const world = useWorld(transport.variables);
   const shop = useShop(world, citizens);
-  const faults = allFaults().filter(({ kind }) => !kind.startsWith("gateway"));
+  const isAsked = transport.route === "try_create";
+  const faults = allFaults(transport).filter(({ kind }) => !kind.startsWith("gateway"));
   const counts = { purchases: 0, faults: new Map<string, number>(), ends: new Map<string, number>() };
   let seedsDone = 0;
   let seconds = 0;
@@ -84,7 +85,7 @@ export function proveSimulation(transport: Transport, drains: Drains): void {
   });
 
   test(`${transport.name}, ${drains}`, { timeout: 7_200_000 }, async () => {
-    const seeds = seedsToRun();
+    const seeds = seedsToRun(seedsUnlessTold);
     const startedAt = performance.now();
     const failed: string[] = [];
     for (const seed of seeds) {
@@ -109,6 +110,8 @@ export function proveSimulation(transport: Transport, drains: Drains): void {
     const tally = (name: string) => void counts.faults.set(name, (counts.faults.get(name) ?? 0) + 1);
     shop.passTo(new Date(firstDay + seed * fortnightMs + minutes(chance.between(0, 24 * 60))));
     await shop.reset();
+    const callsPerWrite = isAsked ? chance.pick([0, 1, 4]) : 0;
+    shop.slowGame(callsPerWrite);
     world.airtable.setDucats(processor, processorsDucats);
     await world.database.rows("update reserve set purse_millis = $1", [processorsDucats * 1_000]);
     // The pauses between tries are the database's chance.
@@ -126,8 +129,13 @@ export function proveSimulation(transport: Transport, drains: Drains): void {
     const rowsPaid = new Map<string, Delivery>();
     const forged = new Set<string>();
     const doubled = new Map<string, number>();
+    /** Rows that a stranger made as copies of ours. */
+    const copied = new Set<string>();
     const outside = { ducats: 0 };
     const undo: (() => void)[] = [];
+    const unanswered: string[] = [];
+    /** The game's own faults that have not struck yet. */
+    let waiting: ReturnType<typeof world.airtable.gameFaults.planned> = [];
     let drawn = 0;
     let burned = 0;
     /** What happened, for whoever has to find out why. */
@@ -148,11 +156,24 @@ export function proveSimulation(transport: Transport, drains: Drains): void {
       );
     }
 
-    async function strike(): Promise<void> {
-      const fault = chance.pick(possible);
-      const hit = chance.pick(deliveries);
-      const place: Place = { world, delivery: hit, outside, undo };
-      const row = rowHit(place);
+    /** By try-create a row is paid while a run looks: a fault finds a delivery that is on its way there, if any. */
+    function pickHit({ needsRow, isAhead }: Fault, by: Chance): Delivery {
+      if (!isAsked || !(needsRow || isAhead)) return by.pick(deliveries);
+      const rows = world.airtable.list("STRATAGEMS");
+      const asked = new Set(rows.map(deliveryOf));
+      const active = new Set(rows.filter(({ fields }) => fields["Status"] === "active").map(deliveryOf));
+      const onItsWay = deliveries.filter(({ deliveryId }) =>
+        isAhead ? !asked.has(deliveryId) : active.has(deliveryId),
+      );
+      return by.pick(onItsWay.length > 0 ? onItsWay : deliveries);
+    }
+
+    async function strike(by = chance): Promise<void> {
+      notePaid();
+      const fault = by.pick(possible);
+      const hit = pickHit(fault, by);
+      const place: Place = { world, delivery: hit, outside, undo, late: unanswered };
+      const row = rowHit(world, hit);
       if (fault.needsRow && !row) return;
       if (fault.lie === "moves" && hasMoved) return;
       // A copy of what is not active, and a run of it by hand, are other deliveries than ours: they prove nothing here.
@@ -161,9 +182,13 @@ export function proveSimulation(transport: Transport, drains: Drains): void {
       drawn += 1;
       tally(fault.name);
       note(`${fault.name}, ${hit.deliveryId}`);
-      const planned = world.airtable.gameFaults.planned();
+      const before = new Set(rowsOf(world, hit.deliveryId).map(({ id }) => id));
       await fault.strike(place);
-      noteStruck(planned);
+      noteStruck();
+      if (fault.name === "row double")
+        for (const { id } of rowsOf(world, hit.deliveryId)) if (!before.has(id)) copied.add(id);
+      if (fault.name === "try-create repeat")
+        doubled.set(hit.deliveryId, (doubled.get(hit.deliveryId) ?? 0) + 1);
       if (fault.name === "run by id") notePaid();
       else noteForged();
     }
@@ -178,17 +203,19 @@ export function proveSimulation(transport: Transport, drains: Drains): void {
       let isDead = false;
       let isOver = false;
       if (fated === "its clock is wrong")
-        return { onStep: () => undefined, skewMs: chance.between(-20, 20) * SECOND_MS };
+        return { onStep: giveUp, skewMs: chance.between(-20, 20) * SECOND_MS };
       return {
         skewMs: 0,
-        async onStep({ done, next, call }) {
+        async onStep(step) {
+          const { done, next, call } = step;
           if (isDead) throw new Died();
+          giveUp(step);
           if (isOver || done < at) return;
           switch (fated) {
             case "pauses":
               isOver = true;
               shop.pass(25 * SECOND_MS);
-              await shop.run();
+              await shop.run(giveUp);
               return;
             case "postgres is away":
             case "postgres is away once it is done":
@@ -209,6 +236,15 @@ export function proveSimulation(transport: Transport, drains: Drains): void {
 
     const late: { call: () => Promise<unknown>; at: number }[] = [];
 
+    /** A call whose caller gives up on it and lives on. */
+    function giveUp({ next, call }: Step): void {
+      const which = unanswered.indexOf(next);
+      if (which < 0) return;
+      unanswered.splice(which, 1);
+      late.push({ call, at: shop.clock.now.getTime() + 110 * SECOND_MS });
+      throw new Unavailable("venice", { effect: "unknown" });
+    }
+
     /** Time passes; calls of the dead arrive in it. */
     async function pass(ms: number): Promise<void> {
       const until = shop.clock.now.getTime() + ms;
@@ -219,24 +255,39 @@ export function proveSimulation(transport: Transport, drains: Drains): void {
       if (until > shop.clock.now.getTime()) shop.passTo(new Date(until));
     }
 
+    /** By try-create a fault comes while a drain is at work, too; drawn from a chance of its own, for drains at once have no order. */
+    function meanwhile(onStep: OnStep): OnStep {
+      if (!isAsked || !chance.isLucky(0.6)) return onStep;
+      const at = chance.between(0, 40);
+      const by = chanceOf(chance.between(1, 2 ** 31));
+      return async (step) => {
+        if (step.done === at) await strike(by);
+        await onStep(step);
+      };
+    }
+
     async function drain(): Promise<void> {
       const workers = drains === "one drain" ? 1 : 5;
       const reports = await Promise.all(
         Array.from({ length: workers }, () => {
-          if (!chance.isLucky(0.3)) return shop.run();
+          if (!chance.isLucky(0.3)) return shop.run(meanwhile(giveUp));
           const { onStep, skewMs } = fate();
-          return shop.run(onStep, skewMs);
+          return shop.run(meanwhile(onStep), skewMs);
         }),
       );
       for (const report of reports)
         note(`drained: ${report instanceof Error ? messageOf(report) : JSON.stringify(report)}`);
+      noteStruck();
+      notePaid();
     }
 
     /** Eight hours lie between two runs of the game: of their minutes so many that the purse has been explained. */
     async function explain(): Promise<void> {
       for (let looks = 0; looks < 10; looks += 1) {
         await pass(minutes(1));
-        const report = await shop.run();
+        const report = await shop.run(giveUp);
+        noteStruck();
+        notePaid();
         note(`explained: ${report instanceof Error ? messageOf(report) : report.watching}`);
         if (!(report instanceof Error) && report.watching === "concluded" && report.stopped === null) return;
       }
@@ -244,23 +295,26 @@ export function proveSimulation(transport: Transport, drains: Drains): void {
 
     /** Rows that say they were paid, though the game did not run. */
     function noteForged(): void {
-      for (const delivery of deliveries)
-        for (const { id, fields } of rowsOf(world, delivery.deliveryId))
-          if (saysPaid(fields) && !rowsPaid.has(id)) forged.add(id);
+      for (const row of world.airtable.list("STRATAGEMS"))
+        if (deliveryOf(row) && saysPaid(row.fields) && !rowsPaid.has(row.id)) forged.add(row.id);
     }
 
     function notePaid(): void {
-      for (const delivery of deliveries)
-        for (const { id, fields } of rowsOf(world, delivery.deliveryId))
-          if (saysPaid(fields) && !forged.has(id)) rowsPaid.set(id, delivery);
+      const sold = new Map(deliveries.map((each) => [each.deliveryId, each]));
+      for (const row of world.airtable.list("STRATAGEMS")) {
+        const delivery = sold.get(deliveryOf(row) ?? "");
+        if (delivery && saysPaid(row.fields) && !forged.has(row.id)) rowsPaid.set(row.id, delivery);
+      }
     }
 
-    /** What the game's own faults that have struck since then burned or paid twice. */
-    function noteStruck(planned: ReturnType<typeof world.airtable.gameFaults.planned>): void {
+    /** What the game's own faults that have struck since the last look burned or paid twice. */
+    function noteStruck(): void {
       const left = world.airtable.gameFaults.planned();
-      for (const fault of planned) {
-        if (left.includes(fault)) continue;
-        const hit = deliveries.find(({ deliveryId }) => fault.stratagemId?.startsWith(deliveryId));
+      const gone = waiting.filter((fault) => !left.includes(fault));
+      waiting = left;
+      for (const fault of gone) {
+        const named = fault.stratagemId ?? fault.notes;
+        const hit = deliveries.find(({ deliveryId }) => named?.startsWith(deliveryId));
         if (!hit) continue;
         if (fault.kind === "twice" || (fault.kind === "stop" && fault.at === "after_credit"))
           doubled.set(hit.deliveryId, (doubled.get(hit.deliveryId) ?? 0) + 1);
@@ -269,19 +323,21 @@ export function proveSimulation(transport: Transport, drains: Drains): void {
     }
 
     async function runGame(): Promise<void> {
-      const planned = world.airtable.gameFaults.planned();
-      const { outcomes } = await world.airtable.runGame();
+      const { outcomes } = await shop.runGame();
       note(`the game: ${outcomes.map(({ stratagemId, outcome }) => `${stratagemId} ${outcome}`).join(", ")}`);
-      noteStruck(planned);
+      noteStruck();
       notePaid();
     }
 
-    await sell(chance.between(3, 6));
+    await sell(isAsked ? 2 : chance.between(3, 6));
     while (deliveries.length < 20 || drawn < 30) {
       for (let step = chance.between(3, 4); step > 0; step -= 1) {
-        if (deliveries.length < 28 && chance.isLucky(0.7)) await sell(chance.between(1, 4));
+        // What is sold there is soon delivered: what comes next needs another.
+        if (isAsked ? deliveries.length < 34 : deliveries.length < 28 && chance.isLucky(0.7))
+          await sell(chance.between(1, isAsked ? 3 : 4));
         for (let struck = chance.between(2, 3); struck > 0; struck -= 1) await strike();
-        const isJump = chance.isLucky(0.1);
+        // A request that may have been lost holds up the next ones for half an hour.
+        const isJump = chance.isLucky(isAsked ? 0.5 : 0.1);
         if (isJump) tally("clock jump");
         await pass(isJump ? minutes(chance.between(60, 400)) : chance.between(20, 400) * SECOND_MS);
         await drain();
@@ -294,13 +350,18 @@ export function proveSimulation(transport: Transport, drains: Drains): void {
         await drain();
       }
       // No bad time lasts longer than to the game's next run; the last to go is the first to come back.
+      noteStruck();
       world.airtable.mend();
+      waiting = [];
+      shop.slowGame(callsPerWrite);
       for (const undone of undo.splice(0).reverse()) undone();
       await explain();
       hasMoved = false;
     }
 
     for (const wire of [world.airtable.faults, world.upstash.faults]) wire.clear();
+    world.venice.mend();
+    unanswered.length = 0;
     await endPenalty(world);
     await pass(minutes(3));
     const again = await untilQuiet(deliveries, runGame, drain);
@@ -317,12 +378,19 @@ export function proveSimulation(transport: Transport, drains: Drains): void {
       const ends = await endsOf(world);
       nobodyIsForgotten(ends);
       const pinned = new Set(ends.map(({ recordId }) => recordId));
+      /** By try-create a second row of ours is no copy, but a second payment. */
+      const isCopy = (id: string, deliveryId: string) =>
+        isAsked
+          ? copied.has(id) &&
+            [...rowsPaid].some(([other, { deliveryId: of }]) => of === deliveryId && other !== id)
+          : !pinned.has(id);
       for (const { citizen } of shop.buyers) {
         const paid = timesPaid(purses.cameTo(citizen), `${citizen} holds`);
         for (const ducats of amounts) {
           const here = ends.filter((each) => each.citizen === citizen && each.ducats === ducats);
           const copies = [...rowsPaid].filter(
-            ([id, each]) => each.buyer.citizen === citizen && each.ducats === ducats && !pinned.has(id),
+            ([id, each]) =>
+              each.buyer.citizen === citizen && each.ducats === ducats && isCopy(id, each.deliveryId),
           ).length;
           const executed = here.filter(({ status }) => status === "executed").length;
           const uncertain = here.filter(({ status }) => status === "uncertain");

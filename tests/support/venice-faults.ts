@@ -3,9 +3,11 @@ import { ZodError } from "zod";
 import { rowDefects, type RowDefect } from "../../dev/airtable/game/defects.ts";
 import { gameFaultSchema, type GameFaultInput } from "../../dev/airtable/game/faults.ts";
 import type { Airtable } from "../../dev/airtable/start.ts";
+import type { VeniceApi } from "../../dev/venice/start.ts";
 import type { FaultInput, Faults } from "../../dev/wire/faults.ts";
 import { processor, purse } from "./delivering.ts";
 import { rowsOf, type Delivery } from "./selling.ts";
+import type { Transport } from "./transport.ts";
 import type { World } from "./world.ts";
 
 /** Where a fault strikes. */
@@ -16,6 +18,8 @@ export type Place = {
   readonly outside: { ducats: number };
   /** What is to be undone when the bad time is over. */
   readonly undo: (() => void)[];
+  /** The next call of that name arrives when its caller has given up on it. */
+  readonly late: string[];
 };
 
 /**
@@ -32,6 +36,10 @@ export type Fault = {
   readonly lie: Lie;
   /** Strikes the delivery's row, which must be there. */
   readonly needsRow: boolean;
+  /** Strikes a delivery that is still to be sent. */
+  readonly isAhead: boolean;
+  /** The row may never be carried out: its ducats return to the wallet. */
+  readonly mayReturn: boolean;
   /** The game, or a copy that a stranger makes, may pay the row's receiver again. */
   readonly paysTwice: boolean;
   /** The game takes the ducats from the payer and gives them to nobody. */
@@ -39,7 +47,14 @@ export type Fault = {
   readonly strike: (place: Place) => unknown;
 };
 
-const quiet = { lie: "none", needsRow: false, paysTwice: false, burns: false } as const;
+const quiet = {
+  lie: "none",
+  needsRow: false,
+  isAhead: false,
+  mayReturn: false,
+  paysTwice: false,
+  burns: false,
+} as const;
 const onRow = { ...quiet, lie: "says", needsRow: true } as const;
 
 /** Late answers are short here: one that is later than the deadline is `drop_after` to whoever waits. */
@@ -54,10 +69,11 @@ const wireVariants: Record<FaultInput["kind"], readonly Partial<FaultInput>[]> =
 /** Neither Neon nor Upstash refuses us for good. */
 const fewStatuses: typeof wireVariants = { ...wireVariants, status: [{ status: 500 }] };
 
-const airtablesMethods = ["GET", "POST", "PATCH"];
+/** By try-create the game makes the row. */
+const airtablesMethods = { rows: ["GET", "POST", "PATCH"], try_create: ["GET", "PATCH"] };
 
-function wireFaults(part: "airtable" | "gateway" | "upstash"): Fault[] {
-  const methods = part === "airtable" ? airtablesMethods : ["POST"];
+function wireFaults(part: "airtable" | "gateway" | "upstash", route: Transport["route"]): Fault[] {
+  const methods = part === "airtable" ? airtablesMethods[route] : ["POST"];
   return Object.entries(part === "airtable" ? wireVariants : fewStatuses).flatMap(([kind, variants]) =>
     variants.flatMap((variant) =>
       methods.map((method) => ({
@@ -70,6 +86,67 @@ function wireFaults(part: "airtable" | "gateway" | "upstash"): Fault[] {
       })),
     ),
   );
+}
+
+/** Of the game's API; a refusal may be one that comes after the effect. */
+const gamesVariants: typeof wireVariants = {
+  ...wireVariants,
+  status: [...wireVariants.status, { status: 408 }],
+  status_after: [{ status: 504 }, { status: 408 }, { status: 400 }],
+};
+
+/** Around one request to try-create. */
+function requestFaults(): Fault[] {
+  const onWire = Object.entries(gamesVariants).flatMap(([kind, variants]) =>
+    variants.map((variant) => ({
+      ...quiet,
+      ...(kind === "repeat" && ({ lie: "moves", paysTwice: true, isAhead: true } as const)),
+      name: ["try-create", kind, ...("status" in variant ? [variant.status] : [])].join(" "),
+      kind: `try-create ${kind}`,
+      strike: ({ world, delivery }: Place) => {
+        world.venice.faults.plan({
+          ...variant,
+          ...(kind === "repeat" && { body: `${delivery.deliveryId}-` }),
+          method: "POST",
+          path: "try-create",
+          kind: kind as FaultInput["kind"],
+        });
+      },
+    })),
+  );
+  return [
+    ...onWire,
+    {
+      ...quiet,
+      name: "try-create is done after our deadline",
+      kind: "try-create latency",
+      strike: ({ late }) => void late.push("game.transfer"),
+    },
+    {
+      ...quiet,
+      name: "try-create loses Airtable",
+      kind: "try-create losses",
+      strike: ({ world }) => {
+        world.venice.losses.plan({ route: "try-create" });
+      },
+    },
+    {
+      ...quiet,
+      name: "try-create loses Airtable for an hour",
+      kind: "try-create losses",
+      strike: ({ world }) => {
+        world.venice.losses.plan({ route: "try-create", times: 10 });
+      },
+    },
+    {
+      ...quiet,
+      name: "try-create answers when it is done",
+      kind: "try-create answer",
+      strike: ({ world }) => {
+        world.airtable.game.tryCreate.answer("done");
+      },
+    },
+  ];
 }
 
 type GameKind = GameFaultInput["kind"];
@@ -92,20 +169,35 @@ const gameLies: Record<GameKind, (at: Moment | undefined) => Partial<Fault>> = {
   twice: () => ({ lie: "moves", paysTwice: true }),
 };
 
-function gameFaults(): Fault[] {
+/** In the game's background nobody writes down that a transfer gave up: its row stays active, as after a death. */
+const backgroundLies: typeof gameLies = {
+  ...gameLies,
+  stop: (at) => ({ ...gameLies.stop(at), mayReturn: at === "before_debit" }),
+  logic_failure: (at) => ({
+    lie: at === "before_debit" ? "says" : "moves",
+    burns: at === "after_debit",
+    paysTwice: at === "after_credit",
+  }),
+};
+
+function gameFaults(route: Transport["route"]): Fault[] {
+  const isAsked = route === "try_create";
   return gameFaultSchema.options.flatMap(({ shape }) => {
     const kinds: readonly GameKind[] = "options" in shape.kind ? shape.kind.options : [...shape.kind.values];
     const moments: readonly (Moment | undefined)[] = "at" in shape ? shape.at.options : [undefined];
     return kinds.flatMap((kind) =>
       moments.map((at) => ({
         ...quiet,
-        ...gameLies[kind](at),
-        needsRow: true,
+        ...(isAsked ? backgroundLies : gameLies)[kind](at),
+        needsRow: !isAsked,
+        isAhead: isAsked,
         name: ["game", kind, ...(at ? [at] : [])].join(" "),
         kind: `game ${kind}`,
         strike: (place: Place) => {
-          const stratagemId = String(rowOf(place).fields["StratagemId"]);
-          place.world.airtable.gameFaults.plan({ kind, ...(at && { at }), stratagemId } as GameFaultInput);
+          const which = isAsked
+            ? { notes: `${place.delivery.deliveryId}-` }
+            : { stratagemId: String(rowOf(place).fields["StratagemId"]) };
+          place.world.airtable.gameFaults.plan({ kind, ...(at && { at }), ...which } as GameFaultInput);
         },
       })),
     );
@@ -199,9 +291,24 @@ const levers: Record<keyof Airtable, readonly (Partial<Fault> & Pick<Fault, "nam
   ],
 };
 
+/** What the game's API has beside them: what goes wrong on its wire has a list of its own. */
+const apisLevers: Record<keyof VeniceApi, null> = {
+  ...{ url: null, apiUrl: null, port: null, close: null, faults: null, losses: null, settled: null },
+  ...{ forgetCitizens: null, mend: null },
+};
+
+/** What forges a row may come between the game's writes; whatever touches a purse then would be overwritten. */
 function leverFaults(): Fault[] {
   return Object.entries(levers).flatMap(([lever, cases]) =>
-    cases.map((each) => ({ ...quiet, ...each, kind: `venice ${lever}` })),
+    cases.map((each) => ({
+      ...quiet,
+      ...each,
+      kind: `venice ${lever}`,
+      async strike(place: Place) {
+        if (!("needsRow" in each) || lever === "runStratagem") await place.world.venice.settled();
+        await each.strike(place);
+      },
+    })),
   );
 }
 
@@ -215,24 +322,25 @@ const redisAway: Fault = {
   },
 };
 
-export function allFaults(): Fault[] {
+export function allFaults({ route }: Transport): Fault[] {
   return [
-    ...(["airtable", "gateway", "upstash"] as const).flatMap(wireFaults),
+    ...(["airtable", "gateway", "upstash"] as const).flatMap((part) => wireFaults(part, route)),
     redisAway,
-    ...gameFaults(),
+    ...(route === "try_create" ? requestFaults() : []),
+    ...gameFaults(route),
     ...spoiledRows(),
     ...leverFaults(),
   ];
 }
 
 /** The row it strikes: of several the one that is not inert. */
-export function rowHit({ world, delivery }: Pick<Place, "world" | "delivery">) {
-  const rows = rowsOf(world, delivery.deliveryId);
+export function rowHit(world: World, { deliveryId }: Pick<Delivery, "deliveryId">) {
+  const rows = rowsOf(world, deliveryId);
   return rows.find(({ fields }) => fields["Status"] !== "planned") ?? rows[0];
 }
 
 function rowOf(place: Place) {
-  const row = rowHit(place);
+  const row = rowHit(place.world, place.delivery);
   if (!row) throw new Error("there is no row to strike");
   return row;
 }
@@ -274,3 +382,4 @@ export function wireKindsOf(faults: Faults): string[] {
 
 export const placedWireKinds = Object.keys(wireVariants);
 export const placedLevers = Object.keys(levers);
+export const placedLeversOfApi = Object.keys(apisLevers);

@@ -4,6 +4,8 @@ import { z } from "zod";
 const common = {
   /** Only this stratagem; any without it. */
   stratagemId: z.string().optional(),
+  /** Only a stratagem whose notes contain this text: one that try-create makes has no name before it is there. */
+  notes: z.string().optional(),
   times: z.int().min(1).default(1),
 };
 
@@ -39,25 +41,29 @@ export class GameFaultStruck extends Error {
   }
 }
 
+/** The row at hand, as the game has listed it. */
+type Taken = { readonly stratagemId: string; readonly notes: string };
+
 export type GameFaults = {
   /** @throws ZodError for a fault that makes no sense. */
   plan(fault: GameFaultInput): void;
   clear(): void;
   planned(): readonly GameFault[];
   /** @throws GameFaultStruck when one is planned for this stratagem and moment. */
-  strike(stratagemId: string, at: Interruption["at"]): void;
+  strike(taken: Taken, at: Interruption["at"]): void;
   /** Whether two workers have the row. */
-  isTakenTwice(stratagemId: string): boolean;
+  isTakenTwice(taken: Taken): boolean;
 };
 
 export function createGameFaults(): GameFaults {
   let faults: GameFault[] = [];
 
   /** The first planned fault of that sort for the stratagem, used up by that. */
-  function take<T extends GameFault>(stratagemId: string, isMeant: (fault: GameFault) => fault is T) {
+  function take<T extends GameFault>(taken: Taken, isMeant: (fault: GameFault) => fault is T) {
     const fault = faults
       .filter(isMeant)
-      .find((each) => each.stratagemId === undefined || each.stratagemId === stratagemId);
+      .filter(({ stratagemId }) => stratagemId === undefined || stratagemId === taken.stratagemId)
+      .find(({ notes }) => notes === undefined || taken.notes.includes(notes));
     if (fault !== undefined) fault.times -= 1;
     faults = faults.filter((each) => each.times > 0);
     return fault;
@@ -67,13 +73,10 @@ export function createGameFaults(): GameFaults {
     plan: (fault) => void faults.push(gameFaultSchema.parse(fault)),
     clear: () => void (faults = []),
     planned: () => faults,
-    strike(stratagemId, at) {
-      const fault = take(
-        stratagemId,
-        (each): each is Interruption => each.kind !== "twice" && each.at === at,
-      );
+    strike(taken, at) {
+      const fault = take(taken, (each): each is Interruption => each.kind !== "twice" && each.at === at);
       if (fault !== undefined) throw new GameFaultStruck(fault.kind);
     },
-    isTakenTwice: (stratagemId) => take(stratagemId, (each) => each.kind === "twice") !== undefined,
+    isTakenTwice: (taken) => take(taken, (each) => each.kind === "twice") !== undefined,
   };
 }

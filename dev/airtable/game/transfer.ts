@@ -24,6 +24,13 @@ function readAmount(notes: string | undefined): number {
   return toFloat("amount" in details ? details.amount : 0);
 }
 
+function takenOf(stratagem: RecordJson) {
+  return {
+    stratagemId: text(stratagem, "StratagemId") ?? stratagem.id,
+    notes: text(stratagem, "Notes") ?? "",
+  };
+}
+
 type Transfer = (
   access: Access,
   faults: GameFaults,
@@ -37,8 +44,7 @@ type Transfer = (
  * @throws what the processor does not catch, and GameFaultStruck where the process dies or gives up.
  */
 export const transferDucats: Transfer = async (access, faults, stratagem, now) => {
-  const stratagemId = text(stratagem, "StratagemId") ?? stratagem.id;
-  if (faults.isTakenTwice(stratagemId)) await transferOnce(access, faults, stratagem, now);
+  if (faults.isTakenTwice(takenOf(stratagem))) await transferOnce(access, faults, stratagem, now);
   return transferOnce(access, faults, stratagem, now);
 };
 
@@ -46,7 +52,7 @@ const transferOnce: Transfer = async (access, faults, stratagem, now) => {
   const notes = text(stratagem, "Notes") ?? "";
   const payer = text(stratagem, "ExecutedBy");
   const payee = text(stratagem, "TargetCitizen");
-  const stratagemId = text(stratagem, "StratagemId") ?? stratagem.id;
+  const taken = takenOf(stratagem);
 
   async function fail(reason: string): Promise<false> {
     await access.update("STRATAGEMS", stratagem.id, {
@@ -79,12 +85,12 @@ const transferOnce: Transfer = async (access, faults, stratagem, now) => {
     if (payerDucats < amount) {
       return await fail(`Insufficient funds: ${pythonFloat(payerDucats)} < ${pythonFloat(amount)}`);
     }
-    faults.strike(stratagemId, "before_debit");
+    faults.strike(taken, "before_debit");
     // Absolute values from what was read before: whoever writes a purse in between is overwritten.
     await access.update("CITIZENS", sender.id, { Ducats: payerDucats - amount });
-    faults.strike(stratagemId, "after_debit");
+    faults.strike(taken, "after_debit");
     await access.update("CITIZENS", receiver.id, { Ducats: payeeDucats + amount });
-    faults.strike(stratagemId, "after_credit");
+    faults.strike(taken, "after_credit");
 
     const line = `[${veniceTime(startedAt)}] Successfully transferred ${pythonFloat(amount)} ducats from ${payer} to ${payee}.`;
     await access.update("STRATAGEMS", stratagem.id, {

@@ -38,7 +38,13 @@ export type TryCreate = {
   create(request: TryCreateRequest): Promise<TryCreateAnswer | undefined>;
   /** When the answer is given: when processing has begun, or when it is done. */
   answer(when: "begun" | "done"): void;
-  /** Resolves when nothing is being processed any more. */
+  /**
+   * How processing goes on beside the answer "begun": at once, or only so far as it is let: `step` lets each transfer make its
+   * next write (debit, credit, row), as in a game that is slower than whoever reads it.
+   */
+  pace(how: "at once" | "step by step"): void;
+  step(): Promise<void>;
+  /** Resolves when nothing is being processed any more; what goes step by step is let go to its end. */
   settled(): Promise<void>;
 };
 
@@ -60,11 +66,29 @@ function refused(message: string, details: string | null = null): TryCreateAnswe
 export function createTryCreate(access: Access, faults: GameFaults, now: () => Date): TryCreate {
   const running = new Set<Promise<unknown>>();
   let answersWhen: "begun" | "done" = "begun";
+  let pace: "at once" | "step by step" = "at once";
+  const held: (() => void)[] = [];
+
+  /** Writes that wait to be let go. */
+  const slow: Access = {
+    ...access,
+    async update(...write) {
+      if (pace === "step by step") await new Promise<void>((resolve) => void held.push(resolve));
+      return access.update(...write);
+    },
+  };
+
+  /** Each goes on to its next write, or to its end. */
+  async function letGo(): Promise<void> {
+    for (const goOn of held.splice(0)) goOn();
+    // A turn of the event loop: whatever waits for no socket is done by then.
+    await new Promise((resolve) => setImmediate(resolve));
+  }
 
   /** Never rejects: in the game it is a thread of its own. */
-  async function process(row: RecordJson): Promise<Processed> {
+  async function process(row: RecordJson, by: Access): Promise<Processed> {
     try {
-      return (await transferDucats(access, faults, row, now)) ? "success" : "failed";
+      return (await transferDucats(by, faults, row, now)) ? "success" : "failed";
     } catch (error) {
       if (error instanceof GameFaultStruck && error.kind === "stop") return "stopped";
       // Unlike the scheduled job, nobody notes it: the row stays as it was.
@@ -72,7 +96,7 @@ export function createTryCreate(access: Access, faults: GameFaults, now: () => D
       const message = error instanceof Error ? error.message : String(error);
       const fields = { Status: "error", Notes: `Error during background processing: ${message}` };
       // The row itself may be gone: the game logs that, and no more.
-      await access.update("STRATAGEMS", row.id, fields).catch(() => undefined);
+      await by.update("STRATAGEMS", row.id, fields).catch(() => undefined);
       return "error";
     }
   }
@@ -100,7 +124,8 @@ export function createTryCreate(access: Access, faults: GameFaults, now: () => D
     async create(request) {
       const made = await make(request);
       if ("success" in made) return made;
-      const processing = process(made);
+      // Whoever waits for the end can't let it go on.
+      const processing = process(made, answersWhen === "begun" ? slow : access);
       running.add(processing);
       void processing.then(() => running.delete(processing));
       const answer: TryCreateAnswer = {
@@ -119,8 +144,16 @@ export function createTryCreate(access: Access, faults: GameFaults, now: () => D
       return { ...answer, message: "Stratagem created and processed.", processing_status: outcome };
     },
     answer: (when) => void (answersWhen = when),
+    pace: (how) => void (pace = how),
+    async step() {
+      if (held.length > 0) await letGo();
+    },
     async settled() {
-      while (running.size > 0) await Promise.all(running);
+      while (running.size > 0) {
+        // At once, nothing can be held any more.
+        if (held.length > 0 || pace === "step by step") await letGo();
+        else await Promise.all(running);
+      }
     },
   };
 }
