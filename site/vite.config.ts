@@ -9,6 +9,8 @@ export default defineConfig({
   root: here("."),
   appType: "mpa",
   plugins: [partials(here("partials"))],
+  // Found only when a page asks for them, they would make that page reload under whoever is filling in its form.
+  optimizeDeps: { include: ["@scure/base", "@simplewebauthn/browser"] },
   build: {
     outDir: here("dist"),
     emptyOutDir: true,

@@ -1,5 +1,5 @@
 /** A person's ways in, in a real browser: mailed links, a passkey, the citizen's wallet, a new password, a device signed out. */
-import type { Browser, Page } from "playwright-core";
+import type { Browser, BrowserContext, BrowserContextOptions, Page } from "playwright-core";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { openBrowser } from "../support/browser.ts";
 import { startSite, type Site } from "../support/site.ts";
@@ -16,6 +16,13 @@ afterAll(async () => {
   await site.close();
 }, 60_000);
 beforeEach(() => site.stack.airtable?.resetLimit());
+
+/** A first page load builds what it needs, on a machine that may have other work. */
+async function opened(options: BrowserContextOptions): Promise<BrowserContext> {
+  const context = await browser.newContext(options);
+  context.setDefaultTimeout(60_000);
+  return context;
+}
 
 const email = "willa@example.com";
 const wallet = newWallet();
@@ -44,7 +51,7 @@ async function signIn(page: Page, password: string): Promise<void> {
 
 test("from the mailed link to a passkey, a proved citizen, a new password and the other device signed out", async () => {
   site.stack.airtable?.addCitizen({ Username: "WalletWilla", Ducats: 10, Wallet: wallet.address });
-  const context = await browser.newContext({ viewport: { width: 390, height: 844 } });
+  const context = await opened({ viewport: { width: 390, height: 844 } });
   const page = await context.newPage();
   const faults: string[] = [];
   page.on("pageerror", (error) => faults.push(error.message));
@@ -103,7 +110,7 @@ test("from the mailed link to a passkey, a proved citizen, a new password and th
   await at("wallet-prove").click();
   await signedIn();
 
-  const elsewhere = await (await browser.newContext()).newPage();
+  const elsewhere = await (await opened({})).newPage();
   await signIn(elsewhere, "a password long enough");
   await elsewhere.waitForURL("**/account/");
   await page.goto(`${site.url}/account/security/`);
@@ -120,12 +127,12 @@ test("from the mailed link to a passkey, a proved citizen, a new password and th
 }, 120_000);
 
 test("a forgotten password: asked for without JavaScript, set by the link, which then is dead", async () => {
-  const plain = await (await browser.newContext({ javaScriptEnabled: false })).newPage();
+  const plain = await (await opened({ javaScriptEnabled: false })).newPage();
   await plain.goto(`${site.url}/forgot/`);
   await plain.fill("#email", email);
   await plain.getByTestId("forgot-submit").click();
   await plain.waitForURL("**/forgot/?asked=1");
-  const page = await (await browser.newContext()).newPage();
+  const page = await (await opened({})).newPage();
   await follow(page, "reset");
   await page.fill("#password", "yet another password");
   await page.getByTestId("reset-submit").click();

@@ -11,8 +11,12 @@ useLog();
 const subscribers = useSubscribers(world, "2026-03-10T09:00:00Z");
 
 test.each(subscriptionScenarios)("$name", { timeout: 60_000 }, async (scenario) => {
-  const { runs, events } = await holdSubscriptionToOneEnd(world, subscribers, scenario, { orders: 2, others: 1 });
-  process.stdout.write(`${scenario.name}: ${events} events, ${runs} runs\n`);expect(runs).toBeGreaterThan(2);
+  const { runs, events } = await holdSubscriptionToOneEnd(world, subscribers, scenario, {
+    orders: 2,
+    others: 1,
+  });
+  process.stdout.write(`${scenario.name}: ${events} events, ${runs} runs\n`);
+  expect(runs).toBeGreaterThan(2);
 });
 
 afterAll(async () => {

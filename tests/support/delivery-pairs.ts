@@ -228,7 +228,9 @@ export function provePairs(transport: Transport): void {
   }
 
   async function openAlerts(): Promise<readonly string[]> {
-    const rows = await world.database.rows<{ kind: string }>("select kind from alerts where closed_at is null");
+    const rows = await world.database.rows<{ kind: string }>(
+      "select kind from alerts where closed_at is null",
+    );
     return rows.map(({ kind }) => kind);
   }
 

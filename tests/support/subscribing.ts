@@ -130,10 +130,10 @@ export function useSubscribers(world: World, from: string) {
   }
 
   async function standing({ id }: Pick<Customer, "id">): Promise<Standing> {
-    const [row] = await world.database.rows<Standing>(
-      "select e.tier, e.state from entitlements($1, $2) e",
-      [id, new Date()],
-    );
+    const [row] = await world.database.rows<Standing>("select e.tier, e.state from entitlements($1, $2) e", [
+      id,
+      new Date(),
+    ]);
     if (!row) throw new Error("nobody stands nowhere");
     return row;
   }
@@ -157,5 +157,18 @@ export function useSubscribers(world: World, from: string) {
     return rows.map(({ kind }) => kind);
   }
 
-  return { sdk, subscriber, plantSubscriber, priceOf, subscribe, news, bring, passTo, keep, standing, granted, letters };
+  return {
+    sdk,
+    subscriber,
+    plantSubscriber,
+    priceOf,
+    subscribe,
+    news,
+    bring,
+    passTo,
+    keep,
+    standing,
+    granted,
+    letters,
+  };
 }

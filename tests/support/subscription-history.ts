@@ -104,7 +104,10 @@ export async function liveOn(
     spend: async () => {
       const { token } = await signInAgain(who);
       const id = `use-${seed}-${done.length}`;
-      const answer = await call("usage", { token, json: { events: [{ id, meter: "ai_action", units: 10 }] } });
+      const answer = await call("usage", {
+        token,
+        json: { events: [{ id, meter: "ai_action", units: 10 }] },
+      });
       const { chargedMillis } = answer.body.results[0];
       spent += chargedMillis / 1_000;
       const { tier } = await standing(who);
@@ -169,7 +172,8 @@ export async function liveOn(
           expect(months).toContain(new Date(period.start * 1_000).toISOString().slice(0, 10));
     const subscription = await alive();
     const { tier } = await standing(who);
-    if (!subscription || ["incomplete", "paused"].includes(subscription.status)) expect(tier).toBe("explorer");
+    if (!subscription || ["incomplete", "paused"].includes(subscription.status))
+      expect(tier).toBe("explorer");
     else if (["active", "trialing"].includes(subscription.status) && subscription.pause_collection === null)
       expect(`cascade_tier_${tier}`).toBe(subscription.items.data[0]?.price.product);
   }

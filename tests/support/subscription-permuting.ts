@@ -37,7 +37,10 @@ export async function holdSubscriptionToOneEnd(
     if (index >= limits.others) continue;
     ways.push((events) => {
       const all = inOrder(events);
-      const places = repeated(chance, all.map((_, place) => place));
+      const places = repeated(
+        chance,
+        all.map((_, place) => place),
+      );
       return one(places.flatMap(({ index: place, isCopy }) => again(all[place], isCopy)));
     });
     // Lost: the last of the order never comes; another one that does says as much.
@@ -91,7 +94,9 @@ async function run(
       vi.setSystemTime(Date.now() + ms);
       world.stripe.advance({ ms: 0 });
     },
-    turnCard: (card) => void world.stripe.turnCard(who.card, card),
+    turnCard(card) {
+      world.stripe.turnCard(who.card, card);
+    },
   };
   const news = () => subscribers.news().filter((event) => isActedOn(event) && isAbout(event, who));
   if (scenario.begins) {
@@ -124,7 +129,7 @@ function isActedOn({ type, ...event }: StripeEvent): boolean {
   const { id, api_version: apiVersion, livemode, created, data } = event;
   const fact = eventFact(
     { id, type, apiVersion, livemode, created, object: data.object, payload: event },
-    apiVersion ?? "",
+    apiVersion,
   );
   return fact.effect !== "none" && fact.effect !== "new_card";
 }

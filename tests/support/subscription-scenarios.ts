@@ -33,7 +33,10 @@ function idOf({ subscription }: Stage): string {
 }
 
 function later(ms: number) {
-  return (stage: Stage) => Promise.resolve(stage.wait(ms));
+  return async (stage: Stage) => {
+    stage.wait(ms);
+    await Promise.resolve();
+  };
 }
 
 export const subscriptionScenarios: readonly SubscriptionScenario[] = [
