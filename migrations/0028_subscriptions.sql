@@ -784,6 +784,102 @@ begin
 end
 $$;
 
+-- As in 0011, by the tier of this moment: its price, and no more calls a minute. p_tiers: {<tier>: {millisPerUnit, requestsPerMinute}};
+-- p_calls: this minute's, this one too. Outcome besides: {kind: 'too_many', requestsPerMinute}; 'judged' has requestsPerMinute, too.
+drop function charge_usage(timestamptz, bytea, text, jsonb, bigint, jsonb);
+create function charge_usage(p_at timestamptz, p_key_hash bytea, p_session text, p_tiers jsonb, p_low_millis bigint,
+  p_events jsonb, p_calls int) returns jsonb
+language plpgsql security definer set search_path = pg_catalog, public, pg_temp
+as $$
+declare
+  v_caller record;
+  v_price bigint;
+  v_calls int;
+  v_wallet bigint;
+  v_transaction bigint := nextval(pg_get_serial_sequence('transactions', 'id'));
+  v_total bigint;
+  v_first text;
+  v_results jsonb;
+begin
+  v_caller := who_calls(p_at, p_key_hash, p_session, 'usage:write');
+  if v_caller.kind <> 'ok' then
+    return jsonb_build_object('kind', v_caller.kind);
+  end if;
+  v_price := (p_tiers -> v_caller.tier ->> 'millisPerUnit')::bigint;
+  v_calls := (p_tiers -> v_caller.tier ->> 'requestsPerMinute')::int;
+  if v_price is null or v_calls is null then
+    raise exception 'nothing is known of tier %', v_caller.tier;
+  elsif p_calls > v_calls then
+    return jsonb_build_object('kind', 'too_many', 'requestsPerMinute', v_calls);
+  end if;
+  -- The balance's row is the lock: charges of one account are judged one after the other.
+  select wallet into strict v_wallet from balances where account_id = v_caller.account_id for update;
+
+  with offered as materialized (
+    select e.ordinal, e.id, e.meter, e.units, e.at, decode(e.hash, 'hex') as hash, e.weighted * v_price as cost,
+      row_number() over (partition by e.id order by e.ordinal) as turn,
+      first_value(decode(e.hash, 'hex')) over (partition by e.id order by e.ordinal) as first_hash
+    from rows from (jsonb_to_recordset(p_events) as
+      (id text, meter text, units bigint, weighted bigint, at timestamptz, hash text)) with ordinality
+      as e (id, meter, units, weighted, at, hash, ordinal)
+  ), known as materialized (
+    select o.*, c.body_hash as claimed_hash, c.charged_millis as claimed_millis,
+      sum(o.cost) filter (where c.event_id is null and o.turn = 1) over (order by o.ordinal) as running
+    from offered o left join usage_claims c on c.account_id = v_caller.account_id and c.event_id = o.id
+  ), judged as materialized (
+    select k.*, case
+      when claimed_hash is not null then case when claimed_hash = hash then 'duplicate' else 'conflict' end
+      when turn = 1 then case when running <= v_wallet then 'charged' else 'insufficient' end
+    end as outcome
+    from known k
+  ), repeated as materialized (
+    -- The same id again in one batch: it shares its first one's fate.
+    select j.ordinal, j.id, j.meter, j.units, j.at, j.hash, j.cost,
+      case when j.outcome is not null then j.outcome
+           when f.outcome = 'insufficient' then 'insufficient'
+           when j.hash = j.first_hash then 'duplicate' else 'conflict' end as outcome,
+      case when j.outcome = 'charged' then j.cost
+           when j.outcome = 'duplicate' then j.claimed_millis
+           when j.outcome is null and f.outcome = 'charged' and j.hash = j.first_hash then f.cost
+           else 0 end as charged_millis
+    from judged j left join judged f on j.outcome is null and f.id = j.id and f.turn = 1
+  ), claimed as (
+    insert into usage_claims (account_id, event_id, body_hash, charged_millis, claimed_at)
+    select v_caller.account_id, id, hash, cost, p_at from repeated where outcome = 'charged'
+  ), recorded as (
+    insert into usage_events (account_id, event_id, meter, units, charged_millis, occurred_at, received_at,
+      api_key_id, transaction_id)
+    select v_caller.account_id, id, meter, units, cost, at, p_at, v_caller.api_key_id,
+      case when cost > 0 then v_transaction end
+    from repeated where outcome = 'charged'
+  ), rolled as (
+    insert into usage_days as d (account_id, day, meter, events, units, charged_millis)
+    select v_caller.account_id, (at at time zone 'UTC')::date, meter, count(*), sum(units), sum(cost)
+    from repeated where outcome = 'charged' group by 2, 3 order by 2, 3
+    on conflict (account_id, day, meter) do update set
+      events = d.events + excluded.events,
+      units = d.units + excluded.units,
+      charged_millis = d.charged_millis + excluded.charged_millis
+  )
+  select coalesce(sum(cost) filter (where outcome = 'charged'), 0),
+    (array_agg(id order by ordinal) filter (where outcome = 'charged' and cost > 0))[1],
+    coalesce(jsonb_agg(jsonb_build_object('id', id, 'outcome', outcome, 'chargedMillis', charged_millis)
+      order by ordinal), '[]')
+  into v_total, v_first, v_results from repeated;
+
+  if v_total > 0 then
+    perform post(p_at, 'usage:' || v_caller.account_id || ':' || v_first, 'usage', array[
+      ('wallet', v_caller.account_id, -v_total)::leg, ('spent', null, v_total)::leg], v_transaction);
+    if v_wallet >= p_low_millis and v_wallet - v_total < p_low_millis then
+      perform queue_letter(p_at, 'low_balance', v_caller.account_id || ':' || (p_at at time zone 'UTC')::date,
+        v_caller.account_id, jsonb_build_object('walletMillis', v_wallet - v_total));
+    end if;
+  end if;
+  return jsonb_build_object('kind', 'judged', 'accountId', v_caller.account_id,
+    'walletMillis', v_wallet - v_total, 'requestsPerMinute', v_calls, 'keySeenLongAgo', v_caller.key_seen_long_ago, 'results', v_results);
+end
+$$;
+
 -- As in 0011, by the tier of this moment.
 create or replace function create_api_key(
   p_at timestamptz, p_visit jsonb, p_session text, p_id text, p_name text, p_hint text, p_hash bytea, p_scopes text[],
@@ -832,6 +928,6 @@ begin
 end
 $$;
 
-grant execute on function begin_subscription, attach_customer, attach_start_session, end_start, starts_to_end,
+grant execute on function charge_usage, begin_subscription, attach_customer, attach_start_session, end_start, starts_to_end,
   take_subscription_ticket, keep_subscription, subscriptions_to_read, keep_subscriptions, claim_invoice_retries, end_invoice_retry,
   begin_subscription_change, end_subscription_change, show_subscription to cascade_app;

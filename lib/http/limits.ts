@@ -1,8 +1,6 @@
 /** A limiter's verdict as headers (IETF RateLimit fields, draft 11) and as a refusal. */
-import type { LimitRule, Verdict } from "../redis/port.ts";
+import type { Counted, LimitRule, Verdict } from "../redis/port.ts";
 import { problem, type Problem } from "./problem.ts";
-
-type Counted = Exclude<Verdict, { kind: "unavailable" }>;
 
 /** `RateLimit-Policy` and `RateLimit` for the verdicts counted on a request. */
 export function limitHeaders(verdicts: readonly Verdict[], now: Date): Record<string, string> {

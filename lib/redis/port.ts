@@ -6,13 +6,15 @@ export type LimitRule = {
   readonly windowSeconds: number;
 };
 
+export type Counted = {
+  readonly kind: "allowed" | "refused";
+  readonly rule: LimitRule;
+  readonly remaining: number;
+  readonly resetAt: Date;
+};
+
 export type Verdict =
-  | {
-      readonly kind: "allowed" | "refused";
-      readonly rule: LimitRule;
-      readonly remaining: number;
-      readonly resetAt: Date;
-    }
+  | Counted
   | { readonly kind: "unavailable"; readonly rule: LimitRule; readonly cause: unknown };
 
 export type Limiter = {

@@ -4,12 +4,12 @@ import * as z from "zod";
 import { callerColumns, type Caller } from "../account/caller.ts";
 import type { App } from "../app.ts";
 import { meters } from "../catalog/meters.ts";
-import { explorer, tiers } from "../catalog/tiers.ts";
+import { tiers } from "../catalog/tiers.ts";
 import { DAY_MS, MINUTE_MS } from "../clock.ts";
 import { millisColumn } from "../db/columns.ts";
 import { sql } from "../db/port.ts";
 import { millis, type Millis } from "../money.ts";
-import type { Limiter, Verdict } from "../redis/port.ts";
+import type { Counted, Limiter, Verdict } from "../redis/port.ts";
 
 export type UsageEvent = {
   /** The caller's own: the same id is charged once. */
@@ -34,28 +34,62 @@ export type ChargeOutcome =
       readonly accountId: string;
       readonly results: ChargeResult[];
       readonly walletMillis: Millis;
+      /** The tier's. */
+      readonly requestsPerMinute: number;
       /** The key's last use should be written down again (keys.ts). */
       readonly keySeenLongAgo: boolean;
     }
+  /** More calls this minute than the tier has: nothing is charged. */
+  | { readonly kind: "too_many"; readonly requestsPerMinute: number }
   | { readonly kind: "unauthorised" | "forbidden" };
 
-const callsByCaller = { name: "usage", limit: explorer.requestsPerMinute, windowSeconds: 60 };
+/** As many as any tier may make. Who is calling, the books know: they hold the count against his own tier's. */
+const callsByCaller = {
+  name: "usage",
+  limit: Math.max(...tiers.map(({ requestsPerMinute }) => requestsPerMinute)),
+  windowSeconds: 60,
+};
 
 /** Counts this call. Only after its yes may `chargeUsage` be called. */
 export function countUsageCall(limiter: Limiter, caller: Caller): Promise<Verdict> {
   return limiter.take(callsByCaller, caller.kind === "key" ? hex(caller.hash) : caller.accountId);
 }
 
+/** A yes as the caller's own tier sees it. */
+export function verdictForTier(counted: Counted, requestsPerMinute: number): Counted {
+  const remaining = requestsPerMinute - callsIn(counted);
+  return {
+    kind: remaining < 0 ? "refused" : "allowed",
+    rule: { ...counted.rule, limit: requestsPerMinute },
+    remaining: Math.max(remaining, 0),
+    resetAt: counted.resetAt,
+  };
+}
+
+/** This minute's, this one too. */
+function callsIn({ rule, remaining }: Counted): number {
+  return rule.limit - remaining;
+}
+
 /** A wallet that falls below this is told of by mail, once a day at most. */
 const lowBalanceMillis = millis(10_000n);
 
-const prices = JSON.stringify(Object.fromEntries(tiers.map((tier) => [tier.id, Number(tier.millisPerUnit)])));
+const tiersJson = JSON.stringify(
+  Object.fromEntries(
+    tiers.map(({ id, millisPerUnit, requestsPerMinute }) => [
+      id,
+      { millisPerUnit: Number(millisPerUnit), requestsPerMinute },
+    ]),
+  ),
+);
 
 const chargedColumn = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("unauthorised") }),
   z.object({ kind: z.literal("forbidden") }),
+  z.object({ kind: z.literal("too_many"), requestsPerMinute: z.int() }),
   z.object({
     kind: z.literal("judged"),
+    requestsPerMinute: z.int(),
     accountId: z.string(),
     walletMillis: millisColumn,
     keySeenLongAgo: z.boolean(),
@@ -71,21 +105,22 @@ const chargedColumn = z.discriminatedUnion("kind", [
 
 /**
  * Judges and charges the events in their order, in one statement; results come in the same order.
- * An event that can never be charged is `rejected` with its reason and doesn't stop the others.
+ * `counted`: the limiter's yes to this call. An event that can never be charged is `rejected` with its reason and doesn't stop the others.
  * @throws Unavailable: charged or not, the same ids can be sent again.
  */
 export async function chargeUsage(
   app: Pick<App, "db" | "clock">,
   caller: Caller,
   events: readonly UsageEvent[],
+  counted: Counted,
 ): Promise<ChargeOutcome> {
   const now = app.clock();
   const judged = events.map((event) => ({ event, reason: rejection(event, now) }));
   const offered = judged.flatMap(({ event, reason }) => (reason === null ? [wireEvent(event, now)] : []));
   const { keyHash, sessionId } = callerColumns(caller);
   const { charged } = await app.db.one(
-    sql`select charge_usage(${now}::timestamptz, ${keyHash}::bytea, ${sessionId}, ${prices}::jsonb,
-      ${lowBalanceMillis}::bigint, ${JSON.stringify(offered)}::jsonb) as charged`,
+    sql`select charge_usage(${now}::timestamptz, ${keyHash}::bytea, ${sessionId}, ${tiersJson}::jsonb,
+      ${lowBalanceMillis}::bigint, ${JSON.stringify(offered)}::jsonb, ${callsIn(counted)}::int) as charged`,
     z.object({ charged: chargedColumn }),
   );
   if (charged.kind !== "judged") return charged;
@@ -96,8 +131,8 @@ export async function chargeUsage(
     if (value?.id !== event.id) throw new Error("the books answered other events than were sent");
     return value;
   });
-  const { accountId, walletMillis, keySeenLongAgo } = charged;
-  return { kind: "judged", accountId, results, walletMillis, keySeenLongAgo };
+  const { accountId, walletMillis, requestsPerMinute, keySeenLongAgo } = charged;
+  return { kind: "judged", accountId, results, walletMillis, requestsPerMinute, keySeenLongAgo };
 }
 
 /** Far above any honest single event; keeps every product inside what the books can hold. */

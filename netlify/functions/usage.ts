@@ -5,7 +5,7 @@ import { endpoint } from "../../lib/http/endpoint.ts";
 import { limitHeaders, refusalByLimits } from "../../lib/http/limits.ts";
 import { problem } from "../../lib/http/problem.ts";
 import { limiter } from "../../lib/redis/open.ts";
-import { chargeUsage, countUsageCall } from "../../lib/usage/charge.ts";
+import { chargeUsage, countUsageCall, verdictForTier } from "../../lib/usage/charge.ts";
 import { reportUsage } from "../../lib/usage/report.ts";
 
 export default endpoint(
@@ -14,17 +14,23 @@ export default endpoint(
   {
     POST: async ({ app, caller, body, note, afterwards }) => {
       // Its yes comes first: a charge must not commit while the limiter refuses.
-      const verdict = await countUsageCall(app.limiter, caller);
-      const refusal = refusalByLimits([verdict], app.clock());
-      if (refusal) return refusal;
-      const headers = limitHeaders([verdict], app.clock());
-      const charged = await chargeUsage(app, caller, body.events);
+      const counted = await countUsageCall(app.limiter, caller);
+      const now = app.clock();
+      if (counted.kind !== "allowed")
+        return refusalByLimits([counted], now) ?? problem("limiter_unavailable");
+      const charged = await chargeUsage(app, caller, body.events, counted);
       switch (charged.kind) {
         case "unauthorised":
-          return problem("unauthenticated", { headers });
+          return problem("unauthenticated");
         case "forbidden":
-          return problem("insufficient_scope", { headers });
+          return problem("insufficient_scope");
+        case "too_many":
+          return (
+            refusalByLimits([verdictForTier(counted, charged.requestsPerMinute)], now) ??
+            problem("rate_limited")
+          );
         case "judged": {
+          const headers = limitHeaders([verdictForTier(counted, charged.requestsPerMinute)], now);
           const { accountId, results, walletMillis, keySeenLongAgo } = charged;
           afterwards(touchKey(app, caller, keySeenLongAgo));
           note({ account: accountId, events: results.length });
