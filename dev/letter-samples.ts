@@ -41,6 +41,11 @@ export const letterSamples = {
   },
   low_balance: { walletMillis: 42_500 },
   tier_change: { from: "explorer", to: "builder", at: "2026-11-20T14:05:00.000Z" },
+  trial_ending: { tier: "builder", period: "month", trialEndsAt: "2026-11-23T14:05:00.000Z" },
+  renewal_failed: { tier: "builder", usdCents: 9_900, graceEndsAt: "2026-11-27T14:05:00.000Z" },
+  renewal_needs_action: { tier: "architect", usdCents: 49_900, graceEndsAt: "2026-11-27T14:05:00.000Z" },
+  renewal_recovered: { tier: "builder", usdCents: 9_900 },
+  grace_ending: { tier: "builder", graceEndsAt: "2026-11-27T14:05:00.000Z" },
   alert: {
     kind: "reserve_low",
     subject: "processor",

@@ -75,6 +75,9 @@ create table subscription_invoices (
 );
 create index subscription_invoices_of_subscription on subscription_invoices (subscription_id);
 create index subscription_invoices_of_payment on subscription_invoices (payment);
+-- What came back of a payment before its invoice was known.
+create index stripe_events_of_unknown_payment on stripe_events ((fact ->> 'payment'))
+  where fact ->> 'effect' = 'reread' and outcome = 'ignored';
 
 -- The ducats of a month that was paid: once for a subscription and the month's first moment.
 create table grants (
@@ -431,6 +434,7 @@ begin
   else
     perform close_alert(p_at, 'unknown_price', v_id);
   end if;
+  perform close_alert(p_at, 'subscription_missing', v_id);
 
   for v_invoice in
     insert into subscription_invoices as i (id, subscription_id, status, reason, due_cents, paid_cents, tier,
@@ -503,7 +507,7 @@ begin
   v_back := reversed_cents(v_payment);
   if v_back.refunded + v_back.lost + v_back.disputed > 0 then
     perform open_alert(p_at, 'subscription_payment_back', v_payment, format(
-      'Of invoice %s (account %s, subscription %s, %s) %s were refunded and %s are disputed or lost. The subscription goes on, and its '
+      'Of invoice %s (account %s, subscription %s, $%s) $%s were refunded and $%s are disputed or lost. The subscription goes on, and its '
       'ducats stay, until you end it in Stripe.', v_invoice.id, v_invoice.account_id, v_invoice.subscription_id,
       print_cents(v_invoice.paid_cents), print_cents(v_back.refunded), print_cents(v_back.lost + v_back.disputed)));
   else
@@ -522,7 +526,7 @@ begin
   select i.id, p_payment_method, p_at, p_at
   from accounts a join subscriptions s on s.account_id = a.id join subscription_invoices i on i.subscription_id = s.id
   where a.stripe_customer = p_customer and i.status = 'open' and i.attempts > 0
-    and s.status in ('past_due', 'unpaid', 'incomplete')
+    and not s.is_second and s.status in ('past_due', 'unpaid', 'incomplete')
   on conflict do nothing;
   return case when found then 'retried' else 'unchanged' end;
 end
@@ -621,9 +625,24 @@ as $$
   order by read_at limit p_limit
 $$;
 
--- What the time alone brings: the months of yearly plans, the end of a grace, letters before it. Answers how many accounts were seen.
--- p_catalog as grant_months has it.
-create function keep_subscriptions(p_at timestamptz, p_catalog jsonb) returns int
+-- One that Stripe doesn't have, as when it was made with another key: told, and not asked for again before its turn.
+create function subscription_missing(p_at timestamptz, p_id text) returns void
+language plpgsql security definer set search_path = pg_catalog, public, pg_temp
+as $$
+begin
+  update subscriptions set read_at = p_at where id = p_id;
+  if found then
+    perform open_alert(p_at, 'subscription_missing', p_id, format(
+      'Stripe does not have subscription %s (any more): it stays as it was last read, and lapses a week after its period. '
+      'Was STRIPE_SECRET_KEY changed?', p_id));
+  end if;
+end
+$$;
+
+-- What the time alone brings: the months of yearly plans, the end of a grace, letters before it. p_catalog as grant_months has it.
+-- So many accounts from p_after on (its last answer's), all without a limit: {seen, last}; last is null when none are left.
+create function keep_subscriptions(p_at timestamptz, p_catalog jsonb, p_after text default null, p_limit int default null)
+returns jsonb
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp
 as $$
 declare
@@ -634,7 +653,8 @@ begin
   for v_account in
     select distinct s.account_id from subscriptions s join accounts a on a.id = s.account_id
     where not s.is_second and (s.status not in ('canceled', 'incomplete_expired') or a.told_tier <> 'explorer')
-    order by 1
+      and (p_after is null or s.account_id > p_after)
+    order by 1 limit p_limit
   loop
     perform lock_subscription(v_account);
     v_subscription := subscription_alive(v_account);
@@ -644,7 +664,7 @@ begin
     perform tell_subscription(p_at, v_account);
     v_seen := v_seen + 1;
   end loop;
-  return v_seen;
+  return jsonb_build_object('seen', v_seen, 'last', case when v_seen = p_limit then v_account end);
 end
 $$;
 
@@ -928,6 +948,76 @@ begin
 end
 $$;
 
+-- As in 0024, and what paid an invoice.
+create or replace function post_stripe_balance(p_at timestamptz, p_limit int) returns int
+language plpgsql security definer set search_path = pg_catalog, public, pg_temp
+as $$
+declare
+  v_transaction stripe_balance;
+  v_ledger text;
+  v_legs leg[];
+  v_posted int := 0;
+  v_unexplained record;
+begin
+  for v_transaction in
+    select b.* from stripe_balance b
+    where b.posted_at is null and (balance_ledger(b) in ('bank', 'fees') or (balance_ledger(b) = 'payment' and (
+      exists (select from purchases p where p.payment_intent = b.payment and p.status = 'paid')
+      or exists (select from transactions t where t.business_key = 'quarantine:' || b.payment)
+      or exists (select from subscription_invoices i where i.payment = b.payment and i.posted_cents > 0))))
+    order by b.created_at, b.id limit p_limit for update skip locked
+  loop
+    v_ledger := balance_ledger(v_transaction);
+    v_legs := array[('fees', null, v_transaction.fee_cents)::leg,
+      ('stripe_clearing', null, -v_transaction.fee_cents)::leg];
+    if v_ledger <> 'payment' then
+      v_legs := v_legs || array[(v_ledger, null, -v_transaction.amount_cents)::leg,
+        ('stripe_clearing', null, v_transaction.amount_cents)::leg];
+    end if;
+    if exists (select from unnest(v_legs) l where l.amount <> 0) then
+      perform post(p_at, 'balance:' || v_transaction.id, 'balance', v_legs);
+      v_posted := v_posted + 1;
+    end if;
+    update stripe_balance set posted_at = p_at where id = v_transaction.id;
+  end loop;
+  select count(*) as number, min(b.id) as first into v_unexplained from stripe_balance b
+  where b.posted_at is null and (balance_ledger(b) is null or b.created_at <= p_at - interval '1 hour');
+  if v_unexplained.number > 0 then
+    perform open_alert(p_at, 'stripe_balance_unexplained', 'stripe', (select format(
+      '%s of Stripe''s balance transactions are none that the books know (one: %s, %s of %s %s): stripe_clearing differs from '
+      'Stripe''s balance by them. Look at them in Stripe: another use of the account, or a kind that is new to us.',
+      v_unexplained.number, b.id, b.type, print_cents(b.net_cents), b.currency)
+      from stripe_balance b where b.id = v_unexplained.first));
+  else
+    perform close_alert(p_at, 'stripe_balance_unexplained', 'stripe');
+  end if;
+  return v_posted;
+end
+$$;
+
+-- As in 0021, and renewals that are not paid.
+create or replace function health_counts(p_at timestamptz) returns jsonb
+language sql stable security definer set search_path = pg_catalog, public, pg_temp
+as $$
+  select jsonb_strip_nulls(jsonb_build_object(
+    'openAlerts', (select count(*) from alerts where closed_at is null),
+    'parkedEvents', (select count(*) from stripe_events where state = 'parked'),
+    'failedEvents', (select count(*) from stripe_events where state = 'failed'),
+    'queuedLetters', (select count(*) from letters where state = 'queued'),
+    'givenUpLetters', (select count(*) from letters where state = 'given_up'),
+    'waitingDeliveries', (select count(*) from deliveries where status in ('pending', 'planned')),
+    'activeDeliveries', (select count(*) from deliveries where status = 'active'),
+    'lateDeliveries', (select count(*) from late_deliveries(p_at)),
+    'givenUpNotices', (select count(*) from venice_notices where state = 'given_up'),
+    'citizensAgeMinutes', (select floor(extract(epoch from p_at - completed_at) / 60)::bigint from citizens_walk),
+    'askedRefunds', (select count(*) from refund_requests where state = 'asked'),
+    'openDisputes', (select count(*) from disputes
+      where status in ('warning_needs_response', 'warning_under_review', 'needs_response', 'under_review')),
+    'unpaidSubscriptions', (select count(*) from subscriptions where status in ('past_due', 'unpaid')),
+    'askedInvoiceRetries', (select count(*) from invoice_retries where state = 'asked'),
+    'uncertainDeliveries', (select count(*) from deliveries where status = 'uncertain')))
+$$;
+
 grant execute on function charge_usage, begin_subscription, attach_customer, attach_start_session, end_start, starts_to_end,
-  take_subscription_ticket, keep_subscription, subscriptions_to_read, keep_subscriptions, claim_invoice_retries, end_invoice_retry,
+  take_subscription_ticket, keep_subscription, subscription_missing, subscriptions_to_read, keep_subscriptions, claim_invoice_retries, end_invoice_retry,
   begin_subscription_change, end_subscription_change, show_subscription to cascade_app;

@@ -21,6 +21,7 @@ import {
   notifyCitizensApi,
   openapiApi,
   reconcileStripeApi,
+  keepSubscriptionsApi,
   refreshCitizensApi,
   replenishmentCheckApi,
   sendLettersApi,
@@ -81,4 +82,5 @@ export const declarations: readonly Declaration[] = [
   notifyCitizensApi,
   updateRateApi,
   reconcileStripeApi,
+  keepSubscriptionsApi,
 ];

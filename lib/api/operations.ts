@@ -183,6 +183,28 @@ export const reconcileStripeApi = declare({
   },
 });
 
+export const keepSubscriptionsApi = declare({
+  name: "keep-subscriptions",
+  summary: "Subscriptions, each hour",
+  scheduled: true,
+  routes: {
+    POST: {
+      ...ran,
+      summary:
+        "Grants the months that have begun, ends graces, tries new cards, ends pages that are over, reads again",
+      answers: {
+        200: z.strictObject({
+          accounts: z.int(),
+          retries: z.int(),
+          starts: z.int(),
+          reads: z.int(),
+          stopped: z.string().nullable(),
+        }),
+      },
+    },
+  },
+});
+
 export const forgetExpiredApi = declare({
   name: "forget-expired",
   summary: "What is over goes, each day",

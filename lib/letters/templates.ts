@@ -3,7 +3,15 @@ import { renderLetter, type Rendered } from "./letter.ts";
 import type { Template } from "./template.ts";
 import { lockOut, passwordChanged, passwordReset, signInAdded, verification } from "./templates/account.ts";
 import { alert } from "./templates/operator.ts";
-import { deliveryLate, lowBalance, paymentFailed, receipt, refunded, tierChange } from "./templates/trade.ts";
+import {
+  graceEnding,
+  renewalFailed,
+  renewalNeedsAction,
+  renewalRecovered,
+  tierChange,
+  trialEnding,
+} from "./templates/subscription.ts";
+import { deliveryLate, lowBalance, paymentFailed, receipt, refunded } from "./templates/trade.ts";
 
 export const letterKinds = [
   "verification",
@@ -17,6 +25,11 @@ export const letterKinds = [
   "delivery_late",
   "low_balance",
   "tier_change",
+  "trial_ending",
+  "renewal_failed",
+  "renewal_needs_action",
+  "renewal_recovered",
+  "grace_ending",
   "alert",
 ] as const;
 
@@ -34,6 +47,11 @@ const templates: Readonly<Record<LetterKind, Template>> = {
   delivery_late: deliveryLate,
   low_balance: lowBalance,
   tier_change: tierChange,
+  trial_ending: trialEnding,
+  renewal_failed: renewalFailed,
+  renewal_needs_action: renewalNeedsAction,
+  renewal_recovered: renewalRecovered,
+  grace_ending: graceEnding,
   alert,
 };
 

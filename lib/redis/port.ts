@@ -14,8 +14,7 @@ export type Counted = {
 };
 
 export type Verdict =
-  | Counted
-  | { readonly kind: "unavailable"; readonly rule: LimitRule; readonly cause: unknown };
+  Counted | { readonly kind: "unavailable"; readonly rule: LimitRule; readonly cause: unknown };
 
 export type Limiter = {
   /** Counts one attempt of `subject`. Counting is not idempotent: ask once per request. */

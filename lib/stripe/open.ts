@@ -6,12 +6,13 @@ import { stripeClient } from "./client.ts";
 import { guarded } from "./guarded.ts";
 import type { StripeHistory } from "./history.ts";
 import type { StripeLists } from "./lists.ts";
+import { payInvoice } from "./invoices.ts";
 import { createRefund, readPayment } from "./payments.ts";
 import { balancePage, eventsPage, readCurrent, readEvent } from "./read-history.ts";
 import { disputesPage, paymentsPage, readIntent, refundsPage, sessionsPage } from "./read-lists.ts";
 import type { CreateOutcome, ExpireOutcome, SessionRequest, Stripe } from "./port.ts";
 import type { PromotionCodes } from "./promotion-codes-port.ts";
-import { readSubscription } from "./subscriptions.ts";
+import { readSubscription, subscriptionOfSession } from "./subscriptions.ts";
 import { findPromotionCodes, refusalOfPromotion } from "./promotion-codes.ts";
 
 /** Stripe's default, and ours by intention. */
@@ -37,6 +38,14 @@ export function stripe({ env, trips }: Core): Stripe {
     async readSubscription(id) {
       const sdk = await stripeClient(env);
       return await guarded(() => readSubscription(sdk, id, onTrip));
+    },
+    async subscriptionOfSession(sessionId) {
+      const sdk = await stripeClient(env);
+      return await guarded(() => subscriptionOfSession(sdk, sessionId, onTrip));
+    },
+    async payInvoice(payment) {
+      const sdk = await stripeClient(env);
+      return await guarded(() => payInvoice(sdk, payment, onTrip));
     },
     async createRefund(order) {
       const sdk = await stripeClient(env);

@@ -139,6 +139,17 @@ export type RefundOutcome =
   | { readonly kind: "made"; readonly refund: RefundRead }
   | { readonly kind: "refused"; readonly reason: string };
 
+export type InvoicePayment = {
+  readonly invoiceId: string;
+  readonly paymentMethod: string;
+  /** The idempotency key: the same for each try of this card on this invoice. */
+  readonly key: string;
+};
+
+export type PayOutcome =
+  /** By this call, or before it. */
+  { readonly kind: "paid" } | { readonly kind: "refused"; readonly reason: string };
+
 export type Stripe = {
   /** @throws Unavailable (ask again with the same key). */
   createSession(request: SessionRequest): Promise<CreateOutcome>;
@@ -146,10 +157,14 @@ export type Stripe = {
   expireSession(sessionId: string): Promise<ExpireOutcome>;
   /** Checks signature and age (300 s) on the raw body; null when either is wrong. No round trip. */
   verifyEvent(rawBody: string, signature: string): Promise<VerifiedEvent | null>;
+  /** What a payment page for a subscription has made; null when nothing. @throws Unavailable */
+  subscriptionOfSession(sessionId: string): Promise<string | null>;
   /** As it is now, in three requests. @throws Unavailable */
   readPayment(payment: string): Promise<PaymentRead>;
   /** As it is now, in two requests, and one more for each invoice that is due. Null when Stripe doesn't have it. @throws Unavailable */
   readSubscription(id: string): Promise<SubscriptionRead | null>;
+  /** An invoice that is paid is never paid again, with whatever key. @throws Unavailable (ask again with the same key) */
+  payInvoice(payment: InvoicePayment): Promise<PayOutcome>;
   /** @throws Unavailable (ask again with the same id, after a look). */
   createRefund(order: RefundOrder): Promise<RefundOutcome>;
   /** The API version our SDK speaks: events of another are not interpreted. */

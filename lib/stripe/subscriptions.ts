@@ -45,6 +45,18 @@ export async function readSubscription(
   };
 }
 
+/** Of a payment page; null when it has made none. */
+export async function subscriptionOfSession(
+  sdk: StripeSdk,
+  sessionId: string,
+  onTrip: () => void,
+): Promise<string | null> {
+  onTrip();
+  const session = await sdk.checkout.sessions.retrieve(sessionId);
+  expectObject(session, "checkout.session");
+  return session.subscription === null ? null : idOf(session.subscription);
+}
+
 async function invoiceRead(
   sdk: StripeSdk,
   invoice: StripeSdk.Invoice,

@@ -63,6 +63,14 @@ const customer = z.object({
   id: z.string(),
   invoice_settings: z.object({ default_payment_method: reference.nullish() }).nullish(),
 });
+/** Each attempt that fails updates the customer, too, whose default is then the card that was just declined. */
+const defaultChanged = z.object({
+  data: z.object({
+    previous_attributes: z.object({
+      invoice_settings: z.object({ default_payment_method: reference.nullable() }),
+    }),
+  }),
+});
 const paymentMethod = z.object({
   object: z.literal("payment_method"),
   id: z.string(),
@@ -81,7 +89,7 @@ export function isSubscriptionSession(object: unknown): boolean {
 }
 
 /** @throws when an event of our version and type doesn't have the shape it must have. */
-export function subscriptionFact({ type, object }: VerifiedEvent): SubscriptionFact {
+export function subscriptionFact({ type, object, payload }: VerifiedEvent): SubscriptionFact {
   if (type.startsWith("checkout.session.")) {
     const { id, status, subscription: made } = session.parse(object);
     const startState = status === "open" ? null : status === "expired" ? "expired" : "completed";
@@ -95,7 +103,9 @@ export function subscriptionFact({ type, object }: VerifiedEvent): SubscriptionF
   if (type === "customer.deleted") return { effect: "customer_deleted", customer: customer.parse(object).id };
   if (type === "customer.updated") {
     const { id, invoice_settings: settings } = customer.parse(object);
-    return newCard(id, settings?.default_payment_method);
+    return defaultChanged.safeParse(payload).success
+      ? newCard(id, settings?.default_payment_method)
+      : { effect: "none" };
   }
   if (type === "payment_method.attached") {
     const { id, customer: owner } = paymentMethod.parse(object);

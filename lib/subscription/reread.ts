@@ -24,17 +24,18 @@ export async function readSubscription(
   return read && { ticket, ...kept(app.env, read), catalog: z.json().parse(JSON.parse(grantsJson)) };
 }
 
-/** Reads it and keeps what was read, without an event. @throws Unavailable */
+/** Reads it and keeps what was read, without an event; one that Stripe doesn't have is told to the operator. @throws Unavailable */
 export async function rereadSubscription(
   app: Pick<App, "db" | "stripe" | "env" | "clock">,
   id: string,
 ): Promise<void> {
   const read = await readSubscription(app, id);
-  if (read)
-    await app.db.query(
-      sql`select keep_subscription(${app.clock()}::timestamptz, ${JSON.stringify(read)}::jsonb)`,
-      z.unknown(),
-    );
+  await app.db.query(
+    read
+      ? sql`select keep_subscription(${app.clock()}::timestamptz, ${JSON.stringify(read)}::jsonb)`
+      : sql`select subscription_missing(${app.clock()}::timestamptz, ${id})`,
+    z.unknown(),
+  );
 }
 
 function kept(env: PriceEnv, { price, interval, next, invoices, ...read }: SubscriptionRead): object {

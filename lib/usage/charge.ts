@@ -43,12 +43,10 @@ export type ChargeOutcome =
   | { readonly kind: "too_many"; readonly requestsPerMinute: number }
   | { readonly kind: "unauthorised" | "forbidden" };
 
+const mostCalls = Math.max(...tiers.map(({ requestsPerMinute }) => requestsPerMinute));
+
 /** As many as any tier may make. Who is calling, the books know: they hold the count against his own tier's. */
-const callsByCaller = {
-  name: "usage",
-  limit: Math.max(...tiers.map(({ requestsPerMinute }) => requestsPerMinute)),
-  windowSeconds: 60,
-};
+const callsByCaller = { name: "usage", limit: mostCalls, windowSeconds: 60 };
 
 /** Counts this call. Only after its yes may `chargeUsage` be called. */
 export function countUsageCall(limiter: Limiter, caller: Caller): Promise<Verdict> {

@@ -7,11 +7,13 @@ import { problem } from "../../lib/http/problem.ts";
 import { sendRefunds } from "../../lib/purchase/refund.ts";
 import { settleEvent } from "../../lib/purchase/settle.ts";
 import { stripe } from "../../lib/stripe/open.ts";
+import { retryInvoices } from "../../lib/subscription/retry.ts";
 import { venice } from "../../lib/venice/open.ts";
 
 /** As many as one write to Venice takes: the minute's run does the rest. */
 const deliveriesPerEvent = 10;
 const refundsPerEvent = 1;
+const retriesPerEvent = 5;
 
 export default endpoint(
   stripeWebhookApi,
@@ -28,6 +30,7 @@ export default endpoint(
       });
       if (settled.kind === "failed") return problem("event_not_applied");
       if (settled.outcome === "second_payment") afterwards(sendRefunds(app, refundsPerEvent));
+      if (settled.outcome === "retried") afterwards(retryInvoices(app, retriesPerEvent));
       if (settled.deliveryId) afterwards(runOnce(app, deliveriesPerEvent));
       return { status: 200, body: { received: true, outcome: settled.outcome } };
     },

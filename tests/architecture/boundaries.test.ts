@@ -17,6 +17,7 @@ const capabilities = [
   "rate",
   "reconcile",
   "reserve",
+  "subscription",
   "usage",
 ];
 const edge = ["api", "http"];

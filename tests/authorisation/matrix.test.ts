@@ -96,6 +96,7 @@ const table = readTable(`
   notify-citizens POST        200  200  -     200  200   200   200   200 200   200
   update-rate POST            200  200  -     200  200   200   200   200 200   200
   reconcile-stripe POST       200  200  -     200  200   200   200   200 200   200
+  keep-subscriptions POST     200  200  -     200  200   200   200   200 200   200
 `);
 
 /** Statuses by route; the first line is the callers'. */

@@ -46,6 +46,7 @@ export async function plantPerson(
   );
   await database.rows("insert into balances (account_id) values ($1)", [id]);
   await giveTier(database, id, "builder");
+  await database.rows("update accounts set told_tier = 'builder' where id = $1", [id]);
   await database.rows(
     `insert into passkeys (id, account_id, name, public_key, counter, transports, synced, created_at)
      values ($1, $2, 'Passkey', 'key', 1, '{}', false, now())`,

@@ -44,6 +44,7 @@ test("exactly the scheduled functions have a schedule", () => {
     "notify-citizens": "* * * * *",
     "update-rate": "0 * * * *",
     "reconcile-stripe": "*/10 * * * *",
+    "keep-subscriptions": "10 * * * *",
   });
   expect(Object.keys(Object.fromEntries(scheduled)).sort()).toEqual(
     declarations
@@ -73,6 +74,7 @@ test.each([
   ["citizens", ["@neondatabase/serverless", "@upstash/ratelimit"]],
   ["notify-citizens", ["@neondatabase/serverless", "airtable"]],
   ["credit-status", ["@neondatabase/serverless", "airtable"]],
+  ["keep-subscriptions", ["@neondatabase/serverless", "stripe"]],
   ["stripe-webhook", ["@neondatabase/serverless", "airtable", "stripe"]],
 ])("%s carries the SDKs that it calls and no other: %s", async (name, expected) => {
   const packages = await packagesOf(name);

@@ -185,6 +185,7 @@ describe("schedules", () => {
       { functionName: "notify-citizens", cron: "* * * * *" },
       { functionName: "update-rate", cron: "0 * * * *" },
       { functionName: "reconcile-stripe", cron: "*/10 * * * *" },
+      { functionName: "keep-subscriptions", cron: "10 * * * *" },
     ]);
     const failing = {
       name: "failing",

@@ -66,7 +66,7 @@ test("cascade_app opens, settles, delivers and charges", async () => {
     { id: "u1", meter: "api_call", units: 1, weighted: 1, at: new Date(), hash: "00".repeat(32) },
   ]);
   const charged = await app.query<{ charged: { results: { outcome: string }[] } }>(
-    `select charge_usage(now(), null, $1, '{"explorer": 10}', 0, $2) as charged`,
+    `select charge_usage(now(), null, $1, '{"explorer": {"millisPerUnit": 10, "requestsPerMinute": 60}}', 0, $2, 1) as charged`,
     [session, events],
   );
   expect(charged.rows[0]?.charged.results[0]?.outcome).toBe("insufficient");

@@ -128,6 +128,58 @@ test("a tier that there is not is no tier", () => {
   expect(() => write("tier_change", { to: "doge" })).toThrow("is no tier");
 });
 
+test("a tier's letter says what a month of it includes and grants; Explorer grants nothing", () => {
+  const text = write("tier_change").text.replace(/ +/g, " ");
+  expect(text).toContain("A month includes: 100,000 units of usage");
+  expect(text).toContain("A unit beyond: 0.005 ducats");
+  expect(text).toContain("Each paid month grants: 250 ducats");
+  expect(write("tier_change", { from: "builder", to: "explorer" }).text).not.toMatch(/grants/);
+});
+
+describe("letters about renewals", () => {
+  const kinds = [
+    "trial_ending",
+    "renewal_failed",
+    "renewal_needs_action",
+    "renewal_recovered",
+    "grace_ending",
+  ];
+
+  test.each(letterKinds.filter((kind) => kinds.includes(kind)))(
+    "%s: leads to the account, and names the tier",
+    (kind) => {
+      const { text } = write(kind);
+      expect(text).toContain(`${site}/account/`);
+      expect(text).toMatch(/Builder|Architect/);
+      expect(() => write(kind, { tier: "doge" })).toThrow("is no tier");
+    },
+  );
+
+  test.each(letterKinds.filter((kind) => kinds.includes(kind)))(
+    "%s: of a price that is none of ours",
+    (kind) => {
+      const { subject, text } = write(kind, {
+        tier: null,
+        ...(kind === "trial_ending" ? { period: null } : {}),
+      });
+      expect(`${subject} ${text}`).toMatch(/your tier/i);
+      expect(`${subject} ${text}`).not.toMatch(/Builder|Architect|null/);
+    },
+  );
+
+  test("a bank that asks has not declined", () => {
+    expect(write("renewal_failed").text).toContain("Your bank has declined $99.00 for Builder.");
+    const asked = write("renewal_needs_action").text.replace(/\s+/g, " ");
+    expect(asked).toContain("Your card was not declined");
+    expect(asked).not.toContain("has declined");
+  });
+
+  test("a trial's price is the catalogue's, for its period", () => {
+    expect(write("trial_ending").text).toContain("$99.00 a month");
+    expect(write("trial_ending", { period: "year" }).text).toContain("$990.00 a year");
+  });
+});
+
 test("the alert is for who runs the site", () => {
   const { subject, text } = write("alert");
   expect(subject).toBe("CASCADE: reserve low (processor)");

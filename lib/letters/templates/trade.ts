@@ -1,6 +1,5 @@
 /** Letters about what was bought, what is on its way and what is left. */
 import * as z from "zod";
-import { tiers } from "../../catalog/tiers.ts";
 import { centsColumn, millisColumn, timeColumn } from "../../db/columns.ts";
 import { millis, printCents, wholeDucats, type Millis } from "../../money.ts";
 import { action, facts, text, type Block } from "../letter.ts";
@@ -138,27 +137,3 @@ export const lowBalance = template(z.object({ walletMillis: millisColumn }), ({ 
     action("Buy ducats", `${site}/#buy`),
   ],
 }));
-
-const tier = z.string().transform((id, context) => {
-  const found = tiers.find((each) => each.id === id);
-  if (found) return found;
-  context.addIssue({ code: "custom", message: "is no tier" });
-  return z.NEVER;
-});
-
-export const tierChange = template(
-  z.object({ from: tier, to: tier, at: timeColumn }),
-  ({ from, to, at }, site) => ({
-    subject: `Your account is now ${to.name}`,
-    blocks: [
-      text(`Your account has moved from ${from.name} to ${to.name}.`),
-      facts({
-        Since: printTime(at),
-        "A unit of usage": ducats(to.millisPerUnit),
-        Requests: `up to ${to.requestsPerMinute.toLocaleString("en-US")} a minute`,
-        "API keys": `up to ${to.apiKeys}`,
-      }),
-      action("See your account", `${site}/account/`),
-    ],
-  }),
-);
