@@ -7,6 +7,7 @@ import { logToStdout, type Log } from "./log.ts";
 import type { Mail } from "./mail/port.ts";
 import type { Game } from "./game/port.ts";
 import type { Consciousness, Limiter } from "./redis/port.ts";
+import type { Billing } from "./stripe/billing-port.ts";
 import type { StripeHistory } from "./stripe/history.ts";
 import type { StripeLists } from "./stripe/lists.ts";
 import type { Stripe } from "./stripe/port.ts";
@@ -29,6 +30,7 @@ export type Core = {
 export type Ports = {
   readonly db: Database;
   readonly stripe: Stripe;
+  readonly billing: Billing;
   readonly stripeHistory: StripeHistory;
   readonly promotionCodes: PromotionCodes;
   readonly stripeLists: StripeLists;

@@ -2,7 +2,20 @@
 import { randomInt } from "node:crypto";
 
 export type IdKind =
-  "acc" | "ses" | "dev" | "tok" | "chl" | "key" | "pur" | "quo" | "dlv" | "rfd" | "rcl" | "req";
+  | "acc"
+  | "ses"
+  | "dev"
+  | "tok"
+  | "chl"
+  | "key"
+  | "pur"
+  | "quo"
+  | "dlv"
+  | "rfd"
+  | "rcl"
+  | "req"
+  | "sst"
+  | "sch";
 export type NewId = (kind: IdKind) => string;
 
 const alphabet = "0123456789abcdefghijklmnopqrstuvwxyz";

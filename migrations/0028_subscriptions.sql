@@ -5,8 +5,8 @@
 alter table accounts rename column tier to told_tier;
 create index accounts_stripe_customer on accounts (stripe_customer);
 
--- A payment page for a subscription: open -> completed | expired. `id` is also Stripe's idempotency key. One at a time for an account,
--- so that two tabs make one subscription; one trial for ever.
+-- A payment page for a subscription: open -> completed | expired. Stripe's idempotency key is `id` with the customer's. One at a time
+-- for an account, so that two tabs make one subscription; one trial for ever.
 create table subscription_starts (
   id text primary key check (id ~ '^sst_[0-9a-z]{20}$'),
   account_id text not null references accounts,
@@ -268,12 +268,14 @@ begin
 end
 $$;
 
--- The account's customer at Stripe, made before anything is bought with it: the first one stays. Answers the one that counts.
-create function attach_customer(p_account text, p_customer text, p_livemode boolean) returns text
+-- The account's customer at Stripe, made before anything is bought with it: the first one stays, unless it is p_gone, which Stripe
+-- doesn't have any more. Answers the one that counts.
+create function attach_customer(p_account text, p_customer text, p_livemode boolean, p_gone text) returns text
 language sql security definer set search_path = pg_catalog, public, pg_temp
 as $$
   update accounts set
-    stripe_customer = case when stripe_customer is not null and stripe_customer_live = p_livemode then stripe_customer else p_customer end,
+    stripe_customer = case when stripe_customer_live = p_livemode and stripe_customer <> coalesce(p_gone, '') then stripe_customer
+      else p_customer end,
     stripe_customer_live = p_livemode
   where id = p_account returning stripe_customer
 $$;
@@ -688,9 +690,10 @@ begin
 end
 $$;
 
--- Begins a change, or finds it again by the client's key. p_asked: {kind: 'change', tier, period, prorationAt} | {kind: 'cancel' | 'keep' |
--- 'pause' | 'unpause'}. Outcome: {kind: 'unauthorised' | 'no_subscription' | 'key_reused' | 'under_way'}, {kind: 'known', state, error}, or
--- {kind: 'begun', id, subscriptionId, accountId, stripeCustomer}. One whose answer never came is given up after p_lease.
+-- Begins a change, or finds it again by the client's key. p_asked: {kind: 'change', tier, period, prorationAt, dueNowCents} |
+-- {kind: 'cancel' | 'keep' | 'pause' | 'unpause'}. Outcome: {kind: 'unauthorised' | 'no_subscription' | 'key_reused' | 'under_way'},
+-- {kind: 'known', state, error, subscriptionId}, or {kind: 'begun', id, subscriptionId, again}; again: it was begun before, and what
+-- came of it isn't known. One whose answer never came is given up after p_lease.
 create function begin_subscription_change(
   p_at timestamptz, p_visit jsonb, p_session text, p_id text, p_key text, p_asked jsonb, p_lease interval
 ) returns jsonb
@@ -700,6 +703,7 @@ declare
   v_account text := session_account(p_at, p_session);
   v_subscription subscriptions;
   v_change subscription_changes;
+  v_again boolean;
 begin
   if v_account is null then
     return jsonb_build_object('kind', 'unauthorised');
@@ -716,14 +720,16 @@ begin
     if v_change.asked <> p_asked then
       return jsonb_build_object('kind', 'key_reused');
     elsif v_change.state in ('done', 'refused') then
-      return jsonb_build_object('kind', 'known', 'state', v_change.state, 'error', v_change.error);
+      return jsonb_build_object('kind', 'known', 'state', v_change.state, 'error', v_change.error,
+        'subscriptionId', v_subscription.id);
     end if;
   end if;
   if exists (select from subscription_changes c where c.subscription_id = v_subscription.id and c.state = 'asked'
     and c.leased_until > p_at) then
     return jsonb_build_object('kind', 'under_way');
   end if;
-  if v_change.id is not null then
+  v_again := v_change.id is not null;
+  if v_again then
     update subscription_changes set state = 'asked', ended_at = null, leased_until = p_at + p_lease where id = v_change.id;
   else
     insert into subscription_changes (id, subscription_id, idempotency_key, asked, leased_until, created_at)
@@ -731,7 +737,7 @@ begin
     perform audit(p_at, p_visit, v_account, v_account, 'subscription.' || (p_asked ->> 'kind'),
       jsonb_build_object('subscription', v_subscription.id) || (p_asked - 'kind'));
   end if;
-  return jsonb_build_object('kind', 'begun', 'id', v_change.id, 'subscriptionId', v_subscription.id);
+  return jsonb_build_object('kind', 'begun', 'id', v_change.id, 'subscriptionId', v_subscription.id, 'again', v_again);
 end
 $$;
 

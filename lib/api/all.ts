@@ -11,6 +11,7 @@ import {
 } from "./account.ts";
 import { apiKeysApi } from "./api-keys.ts";
 import { citizensApi } from "./citizens.ts";
+import { billingPortalApi, invoicesApi, paymentMethodsApi } from "./billing.ts";
 import { createCheckoutApi } from "./create-checkout.ts";
 import { creditStatusApi } from "./credit-status.ts";
 import { deadLettersApi, deliveriesApi, withdrawApi } from "./deliveries.ts";
@@ -37,6 +38,7 @@ import { reconciliationApi } from "./reconciliation.ts";
 import { loginApi, logoutApi, passkeyLoginApi, refreshApi, signupApi, veniceLoginApi } from "./sign-in.ts";
 import { accountsApi, auditApi, lettersApi } from "./staff.ts";
 import { stripeWebhookApi } from "./stripe-webhook.ts";
+import { subscriptionApi } from "./subscription.ts";
 import { usageApi } from "./usage.ts";
 
 export const declarations: readonly Declaration[] = [
@@ -62,6 +64,10 @@ export const declarations: readonly Declaration[] = [
   stripeWebhookApi,
   creditStatusApi,
   purchasesApi,
+  subscriptionApi,
+  billingPortalApi,
+  invoicesApi,
+  paymentMethodsApi,
   withdrawApi,
   deliveriesApi,
   apiKeysApi,

@@ -77,6 +77,15 @@ export const tiers: readonly Tier[] = [
   }),
 ];
 
+export const tierIds = tiers.map(({ id }) => id);
+
+/** @throws Error for a tier that isn't in the catalogue. */
+export function tierOf(id: TierId): Tier {
+  const found = tiers.find((each) => each.id === id);
+  if (!found) throw new Error(`there is no tier ${id}`);
+  return found;
+}
+
 export const intervals = ["month", "year"] as const;
 export type Interval = (typeof intervals)[number];
 

@@ -56,6 +56,11 @@ export const problems = {
     title: "Method not allowed",
     detail: "Use a method of the Allow header.",
   },
+  card_declined: {
+    status: 402,
+    title: "Your card was declined",
+    detail: "Nothing was changed. Put another card in, or ask your bank, and try again.",
+  },
   email_taken: { status: 409, title: "This e-mail has an account", detail: "Sign in instead." },
   idempotency_key_reused: {
     status: 409,
@@ -77,6 +82,66 @@ export const problems = {
     title: "A person is looking at this purchase's payment",
     detail:
       "Money came that doesn't match the order. See its status; use a new Idempotency-Key to buy something else.",
+  },
+  already_subscribed: {
+    status: 409,
+    title: "You have a tier already",
+    detail: "Change it: preview another one, and then have it changed.",
+  },
+  subscription_processing: {
+    status: 409,
+    title: "Your payment was made",
+    detail: "Your tier is on its way. See it in a moment, and change it then.",
+  },
+  start_superseded: {
+    status: 409,
+    title: "You have chosen another tier meanwhile",
+    detail: "Nothing was charged here. Go on with the payment page in your other tab, or choose again.",
+  },
+  no_subscription: {
+    status: 409,
+    title: "You have no subscription",
+    detail: "Start one first.",
+  },
+  same_plan: {
+    status: 409,
+    title: "This is what you have",
+    detail: "Choose another tier or period. What is scheduled instead of it can be undone: keep.",
+  },
+  preview_expired: {
+    status: 409,
+    title: "This preview is over",
+    detail: "Nothing was charged. Take a new preview, and send its figures with a new Idempotency-Key.",
+  },
+  amount_changed: {
+    status: 409,
+    title: "The change costs another amount by now",
+    detail: "Nothing was charged. Take a new preview, and send its figures with a new Idempotency-Key.",
+  },
+  change_not_possible: {
+    status: 409,
+    title: "Your tier cannot be changed just now",
+    detail: "See your subscription for what comes first.",
+  },
+  change_refused: {
+    status: 409,
+    title: "The change was refused",
+    detail: "Nothing was changed. See your subscription as it is now, and try again.",
+  },
+  change_under_way: {
+    status: 409,
+    title: "Another change of your subscription is under way",
+    detail: "Wait a moment, see what it has become, and try again.",
+  },
+  no_customer: {
+    status: 409,
+    title: "You have bought nothing yet",
+    detail: "There are no cards and invoices before a first purchase or a tier.",
+  },
+  card_needed: {
+    status: 409,
+    title: "Your tier is paid by this card",
+    detail: "Put another card in first, and make it the one that is charged; or cancel your tier.",
   },
   passkey_taken: {
     status: 409,

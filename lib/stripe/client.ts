@@ -5,6 +5,9 @@ import type { Env } from "../env.ts";
 const timeoutMs = 8_000;
 const retries = 2;
 
+/** What a request to Stripe is made with; `onTrip` counts it. */
+export type Line = { readonly sdk: StripeSdk; readonly onTrip: () => void };
+
 const clients = new Map<string, StripeSdk>();
 
 export async function stripeClient(

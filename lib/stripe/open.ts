@@ -2,6 +2,8 @@
 import type StripeSdk from "stripe";
 import type { Core } from "../app.ts";
 import { Unavailable } from "../errors.ts";
+import { billingOver } from "./billing.ts";
+import type { Billing } from "./billing-port.ts";
 import { stripeClient } from "./client.ts";
 import { guarded } from "./guarded.ts";
 import type { StripeHistory } from "./history.ts";
@@ -82,6 +84,13 @@ export function stripe({ env, trips }: Core): Stripe {
       return Sdk.API_VERSION;
     },
   };
+}
+
+export function billing({ env, trips }: Core): Billing {
+  return billingOver({
+    sdk: () => stripeClient(env),
+    onTrip: () => trips.count("stripe"),
+  });
 }
 
 export function stripeHistory(core: Core): StripeHistory {

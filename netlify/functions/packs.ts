@@ -1,6 +1,6 @@
 import { packsApi } from "../../lib/api/packs.ts";
 import { customBounds, packs } from "../../lib/catalog/packs.ts";
-import { explorer, tiers } from "../../lib/catalog/tiers.ts";
+import { tierPrice, tiers } from "../../lib/catalog/tiers.ts";
 import { db } from "../../lib/db/open.ts";
 import { endpoint } from "../../lib/http/endpoint.ts";
 import { millis } from "../../lib/money.ts";
@@ -23,7 +23,11 @@ export default endpoint(
             totalMillis: millis(baseMillis + bonusMillis),
           })),
           custom: { minCents: customBounds.min, maxCents: customBounds.max },
-          tiers: tiers.map((tier) => ({ ...tier, available: tier.id === explorer.id })),
+          tiers: tiers.map((tier) => ({
+            ...tier,
+            usdCentsPerYear: tierPrice(tier, "year"),
+            available: true,
+          })),
         },
       };
     },

@@ -167,7 +167,12 @@ test("declarations know catalogues and shapes: no port, no capability that acts"
   const allowed = (each: Import) => {
     const pure =
       each.to.startsWith("lib/catalog/") ||
-      ["lib/account/api-key.ts", "lib/citizens/name.ts", "lib/rate/target.ts"].includes(each.to) ||
+      [
+        "lib/account/api-key.ts",
+        "lib/citizens/name.ts",
+        "lib/rate/target.ts",
+        "lib/subscription/rules.ts",
+      ].includes(each.to) ||
       small.includes(each.to);
     return isOwn(each, within(each.to, edge) || pure) && (each.kind !== "package" || each.to === "zod");
   };

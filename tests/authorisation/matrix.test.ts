@@ -73,6 +73,12 @@ const table = readTable(`
   deliveries GET /{id}        401  200  404   404  404   404   401   200 403   401
   purchases GET               401  200  -     200  200   200   401   200 403   401
   purchases GET /{id}         401  200  404   200  200   404   401   200 403   401
+  subscription GET            401  200  -     200  200   200   401   401 401   401
+  subscription POST           401  409  -     409  409   409   401   401 401   401
+  billing-portal POST         401  409  -     409  409   409   401   401 401   401
+  invoices GET                401  200  -     200  200   200   401   401 401   401
+  payment-methods GET         401  200  -     200  200   200   401   401 401   401
+  payment-methods POST        401  404  404   404  404   404   401   401 401   401
 
   accounts GET                401  404  404   200  200   404   401   401 401   401
   accounts POST /{id}         401  404  404   404  204   404   401   401 401   401
@@ -154,6 +160,10 @@ const requests: Readonly<Record<string, (asked: Asked) => CallOptions>> = {
   "usage POST": () => ({ json: { events: [{ id: randomText(12), meter: "api_call", units: 1 }] } }),
   "withdraw POST": () => ({ json: { ducats: 1 }, headers: { "idempotency-key": randomText(12) } }),
   "purchases GET /{id}": ({ target }) => ({ tail: `/${target.purchaseId}` }),
+  // Everybody has a tier that Stripe knows nothing of, and has bought nothing.
+  "subscription POST": () => ({ json: { action: "start", tier: "architect", period: "month" } }),
+  "billing-portal POST": () => ({ json: {} }),
+  "payment-methods POST": () => ({ json: { action: "remove", id: "pm_1" } }),
   "deliveries GET /{id}": ({ target }) => ({ tail: `/${target.deliveryId}` }),
   "dead-letters POST /{id}": ({ target }) => ({
     tail: `/${target.deliveryId}`,

@@ -21,7 +21,7 @@ import { sendLetters } from "../../lib/letters/send.ts";
 import { mail } from "../../lib/mail/open.ts";
 import { game } from "../../lib/game/open.ts";
 import { consciousness, limiter } from "../../lib/redis/open.ts";
-import { promotionCodes, stripe, stripeHistory, stripeLists } from "../../lib/stripe/open.ts";
+import { billing, promotionCodes, stripe, stripeHistory, stripeLists } from "../../lib/stripe/open.ts";
 import { town } from "../../lib/town/open.ts";
 import { venice } from "../../lib/venice/open.ts";
 import { openingRate } from "../../lib/rate/target.ts";
@@ -116,6 +116,7 @@ export function appAt(clock: { now: Date }): App {
   const openers = {
     db,
     stripe,
+    billing,
     stripeHistory,
     stripeLists,
     promotionCodes,

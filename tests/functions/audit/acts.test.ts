@@ -32,7 +32,7 @@ const actors = {
   "verification.asked": ["visitor"],
 } as const;
 
-/** Shown where they are done: withdraw, dead-letters, rate, refunds, tests/payments, tests/reconcile, tests/reserve. (`delivery.<decision>` is put together as well.) */
+/** Shown where they are done: withdraw, dead-letters, rate, refunds, tests/payments, tests/reconcile, tests/reserve. (`delivery.<decision>` and `subscription.<act>` are put together as well.) */
 const elsewhere = [
   "delivery.asked",
   "rate.overridden",

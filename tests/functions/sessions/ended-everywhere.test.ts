@@ -42,6 +42,12 @@ const requests: Readonly<Record<string, CallOptions>> = {
   "dead-letters GET": {},
   "purchases GET": {},
   "purchases GET /{id}": { tail: "/pur_00000000000000000000" },
+  "subscription GET": {},
+  "subscription POST": { json: { action: "start", tier: "builder", period: "month" } },
+  "billing-portal POST": { json: {} },
+  "invoices GET": {},
+  "payment-methods GET": {},
+  "payment-methods POST": { json: { action: "remove", id: "pm_1" } },
   "quote POST": { json: { pack: "starter" } },
   "rate POST": { json: { microUsdPerDucat: 100_000, reason: "late" } },
   "rate DELETE": { method: "DELETE" },
@@ -66,10 +72,16 @@ const requests: Readonly<Record<string, CallOptions>> = {
   "letters POST /{id}": { json: {}, tail: "/let_1" },
 };
 
-/** The second steps of routes that take two. */
+const change = { action: "change", tier: "architect", period: "month", prorationAt: 0, dueNowCents: 0 };
+
+/** The second steps of routes that take two, and the other acts of one that takes several. */
 const secondSteps: readonly (readonly [string, CallOptions])[] = [
   ["passkeys", { json: { challenge: `chl_${"0".repeat(20)}`, credential, name: "late" } }],
   ["citizen-proof", { json: { challenge: `chl_${"0".repeat(20)}`, signature: "1".repeat(88) } }],
+  ["subscription", { json: { action: "preview", tier: "architect", period: "month" } }],
+  ["subscription", { json: change, headers: { "idempotency-key": "late" } }],
+  ["subscription", { json: { action: "cancel" }, headers: { "idempotency-key": "late" } }],
+  ["payment-methods", { json: { action: "default", id: "pm_1" } }],
 ];
 
 const routes = declarations.flatMap(({ name, routes: declared }: Declaration) =>
@@ -124,7 +136,16 @@ test("and nothing of all that has left a trace", async () => {
     `select (select count(*)::int from api_keys) as keys, (select count(*)::int from purchases) as purchases,
        (select count(*)::int from usage_claims) as charges, (select count(*)::int from challenges) as challenges,
        (select count(*)::int from sessions where ended_at is null) as live,
-       (select count(*)::int from api_keys where revoked_at is not null or replaced_by is not null) as ended_keys`,
+       (select count(*)::int from api_keys where revoked_at is not null or replaced_by is not null) as ended_keys,
+       (select count(*)::int from subscription_starts) as starts`,
   );
-  expect(found).toEqual({ keys: 1, purchases: 0, charges: 0, challenges: 0, live: 1, ended_keys: 0 });
+  expect(found).toEqual({
+    keys: 1,
+    purchases: 0,
+    charges: 0,
+    challenges: 0,
+    live: 1,
+    ended_keys: 0,
+    starts: 0,
+  });
 });
