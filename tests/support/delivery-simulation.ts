@@ -136,6 +136,8 @@ export function proveSimulation(transport: Transport, drains: Drains, seedsUnles
     const unanswered: string[] = [];
     /** The game's own faults that have not struck yet. */
     let waiting: ReturnType<typeof world.airtable.gameFaults.planned> = [];
+    /** Whose row each of them is about, whatever it is called by then. */
+    const struckOn = new Map<(typeof waiting)[number], Delivery>();
     let drawn = 0;
     let burned = 0;
     /** What happened, for whoever has to find out why. */
@@ -184,6 +186,8 @@ export function proveSimulation(transport: Transport, drains: Drains, seedsUnles
       note(`${fault.name}, ${hit.deliveryId}`);
       const before = new Set(rowsOf(world, hit.deliveryId).map(({ id }) => id));
       await fault.strike(place);
+      for (const planned of world.airtable.gameFaults.planned())
+        if (!struckOn.has(planned)) struckOn.set(planned, hit);
       noteStruck();
       if (fault.name === "row double")
         for (const { id } of rowsOf(world, hit.deliveryId)) if (!before.has(id)) copied.add(id);
@@ -313,8 +317,7 @@ export function proveSimulation(transport: Transport, drains: Drains, seedsUnles
       const gone = waiting.filter((fault) => !left.includes(fault));
       waiting = left;
       for (const fault of gone) {
-        const named = fault.stratagemId ?? fault.notes;
-        const hit = deliveries.find(({ deliveryId }) => named?.startsWith(deliveryId));
+        const hit = struckOn.get(fault);
         if (!hit) continue;
         if (fault.kind === "twice" || (fault.kind === "stop" && fault.at === "after_credit"))
           doubled.set(hit.deliveryId, (doubled.get(hit.deliveryId) ?? 0) + 1);
