@@ -11,6 +11,7 @@ create table payment_reads (
 );
 
 -- Stripe's refunds of payments that name a purchase of ours. `posted`: its dollars have left; none once it has failed.
+-- `moves`: how often they have moved: out, back, out again.
 create table refunds (
   id text primary key,
   payment text not null,
@@ -19,7 +20,8 @@ create table refunds (
   request_id text,
   failure text,
   created_at timestamptz not null,
-  posted boolean not null default false
+  posted boolean not null default false,
+  moves int not null default 0
 );
 create index refunds_of_payment on refunds (payment);
 
@@ -34,7 +36,8 @@ create table disputes (
   reason text not null,
   evidence_due_at timestamptz,
   created_at timestamptz not null,
-  posted boolean not null default false
+  posted boolean not null default false,
+  moves int not null default 0
 );
 create index disputes_of_payment on disputes (payment);
 
@@ -70,10 +73,49 @@ alter table purchases
   add column reversals int not null default 0,
   add constraint purchases_taken_at_most_given check (burned_millis + frozen_millis <= base_millis + bonus_millis);
 
+-- What a purchase's refunds have left as debt and nothing has repaid yet: at most so much is fetched back from Venice. The row is
+-- made under the purchase's lock; what it says changes under the lock of the account's balance alone, so that a credit to the
+-- account, which repays debts, needs no lock on other purchases. All of an account together are never more than its debt.
+create table refund_debts (
+  purchase_id text primary key references purchases,
+  account_id text not null references accounts,
+  open_millis bigint not null check (open_millis >= 0)
+);
+create index refund_debts_open on refund_debts (account_id) where open_millis > 0;
+
 -- Not sent yet, and not to be sent: its purchase is being taken back. Goes on when that ends.
 alter table deliveries drop constraint deliveries_status_check,
   add constraint deliveries_status_check
     check (status in ('pending', 'planned', 'active', 'executed', 'rejected', 'uncertain', 'cancelled'));
+
+-- Internal. A credit has repaid p_millis of the account's debt: first p_purchase's, then the oldest purchase's, as far as it came
+-- from refunds. The caller holds the account's balance.
+create function repay_refund_debts(p_account text, p_millis bigint, p_purchase text default null) returns void
+language sql security definer set search_path = pg_catalog, public, pg_temp
+as $$
+  update refund_debts d set open_millis = d.open_millis - least(d.open_millis, p_millis - o.before_millis)
+  from (
+    select r.purchase_id, sum(r.open_millis) over (
+      order by r.purchase_id is not distinct from p_purchase desc, p.opened_at, p.id) - r.open_millis as before_millis
+    from refund_debts r join purchases p on p.id = r.purchase_id
+    where r.account_id = p_account and r.open_millis > 0) o
+  where d.purchase_id = o.purchase_id and o.before_millis < p_millis
+$$;
+
+-- As in 0002, and what it repays is not fetched from Venice any more: the legs are to be posted.
+create or replace function credit_legs(p_account text, p_millis bigint) returns leg[]
+language plpgsql security definer set search_path = pg_catalog, public, pg_temp
+as $$
+declare
+  v_repaid bigint;
+begin
+  select least(p_millis, -debt) into strict v_repaid from balances where account_id = p_account for update;
+  if v_repaid > 0 then
+    perform repay_refund_debts(p_account, v_repaid);
+  end if;
+  return array[('debt', p_account, v_repaid)::leg, ('wallet', p_account, p_millis - v_repaid)::leg];
+end
+$$;
 
 -- Internal. What a payment's refunds and disputes amount to, in cents.
 create function reversed_cents(p_payment text, out refunded bigint, out lost bigint, out disputed bigint, out asked bigint)
@@ -90,29 +132,38 @@ $$;
 
 -- Internal. Posts the dollars of refunds and disputes that have moved, and back those that have returned.
 -- p_set_aside: the payment is quarantined, so that its refund empties `suspense`.
+-- It may go on any number of times: the second time out is `dispute:<id>:2`, and back `dispute:<id>:2:undone`.
 create function post_reversed_dollars(p_at timestamptz, p_payment text, p_set_aside boolean) returns void
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp
 as $$
 declare
   v_moved record;
+  v_turn int;
 begin
   for v_moved in
-    select id, amount_cents, posted, 'refunds' as ledger,
+    select id, amount_cents, posted, moves, 'refunds' as ledger,
       status in ('pending', 'requires_action', 'succeeded') as is_out, 'refund' as kind
     from refunds where payment = p_payment
     union all
-    select id, amount_cents, posted, 'disputes', status in ('needs_response', 'under_review', 'lost'), 'dispute'
+    select id, amount_cents, posted, moves, 'disputes', status in ('needs_response', 'under_review', 'lost'), 'dispute'
     from disputes where payment = p_payment
     order by id
   loop
     continue when v_moved.posted = v_moved.is_out;
-    perform post(p_at, v_moved.kind || ':' || v_moved.id || case when v_moved.is_out then '' else ':undone' end, v_moved.kind,
+    v_turn := v_moved.moves / 2 + 1;
+    perform post(p_at, v_moved.kind || ':' || v_moved.id || case when v_turn > 1 then ':' || v_turn else '' end
+        || case when v_moved.is_out then '' else ':undone' end, v_moved.kind,
       array[
         (case when p_set_aside then 'suspense' else v_moved.ledger end, null,
           case when v_moved.is_out then 1 else -1 end * v_moved.amount_cents)::leg,
         ('stripe_clearing', null, case when v_moved.is_out then -1 else 1 end * v_moved.amount_cents)::leg]);
-    update refunds set posted = v_moved.is_out where id = v_moved.id;
-    update disputes set posted = v_moved.is_out where id = v_moved.id;
+    update refunds set posted = v_moved.is_out, moves = moves + 1 where id = v_moved.id;
+    update disputes set posted = v_moved.is_out, moves = moves + 1 where id = v_moved.id;
+    if v_turn > 1 then
+      perform open_alert(p_at, 'money_moved_again', v_moved.id, format(
+        'The %s %s of %s (payment %s) had ended, and reads otherwise now. The books follow it, as often as it moves. Does its list of '
+        'balance transactions in Stripe say the same?', v_moved.kind, v_moved.id, print_cents(v_moved.amount_cents), p_payment));
+    end if;
   end loop;
 end
 $$;
@@ -126,6 +177,7 @@ as $$ select case when p_paid = 0 then 0 else div(p_total::numeric * least(p_cen
 -- delivery that was not begun, the wallet, withdrawals that were not begun; what is burned beyond that is the payer's debt.
 -- Given back the other way round.
 -- Nothing while the payment isn't known: settling it calls this again.
+-- Locks are taken in one order everywhere: the purchase, its deliveries, the balance; a delivery's end takes the last two, too.
 create function apply_reversals(p_at timestamptz, p_payment text) returns void
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp
 as $$
@@ -150,6 +202,7 @@ declare
   v_owed bigint;
   v_bonus bigint;
   v_amount bigint;
+  v_open bigint;
 begin
   select * into v_purchase from purchases where payment_intent = p_payment and status = 'paid' for update;
   if not found then
@@ -167,6 +220,10 @@ begin
   v_frozen := v_purchase.frozen_millis;
   v_burned := v_purchase.burned_millis;
   v_owed := v_purchase.owed_millis;
+  perform from deliveries
+  where (purchase_id = v_purchase.id and status in ('pending', 'cancelled'))
+    or (account_id = v_purchase.account_id and purchase_id is null and status = 'pending')
+  order by id for update;
   select wallet, -debt into strict v_wallet, v_debt from balances where account_id = v_purchase.account_id for update;
 
   if v_burn < v_burned then
@@ -255,6 +312,18 @@ begin
   update purchases set frozen_millis = v_frozen, burned_millis = v_burned, owed_millis = v_owed,
     at_risk_millis = greatest(v_want - v_burned - v_frozen, 0), reversals = v_purchase.reversals
   where id = v_purchase.id;
+  if v_owed <> v_purchase.owed_millis then
+    insert into refund_debts (purchase_id, account_id, open_millis) values (v_purchase.id, v_purchase.account_id, 0)
+    on conflict do nothing;
+    select open_millis into strict v_open from refund_debts where purchase_id = v_purchase.id;
+    update refund_debts set open_millis = greatest(v_open + v_owed - v_purchase.owed_millis, 0)
+    where purchase_id = v_purchase.id;
+    v_debt_leg := v_debt_leg - least(v_open, v_purchase.owed_millis - v_owed);
+  end if;
+  -- What has come back beyond this purchase's own debt repays others'.
+  if v_debt_leg > 0 then
+    perform repay_refund_debts(v_purchase.account_id, v_debt_leg);
+  end if;
 end
 $$;
 
@@ -596,14 +665,22 @@ $$;
 
 -- Stripe's answer to a request: p_refund {id, amountCents, status, failure, createdAt}, or null with the reason it refused.
 -- A refused one gives the ducats back.
-create function end_refund_request(p_at timestamptz, p_id text, p_refund jsonb, p_error text) returns jsonb
+-- With a refusal comes p_read, the payment as Stripe has it since, which counts first: what was refunded elsewhere takes its ducats
+-- in the moment in which the request gives up its own. Nobody is told when all of it has gone back.
+create function end_refund_request(p_at timestamptz, p_id text, p_refund jsonb, p_error text, p_read jsonb default null)
+returns jsonb
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp
 as $$
 declare
   v_request refund_requests;
+  v_paid bigint;
+  v_gone bigint;
 begin
   -- The purchase first, as everything that posts for it.
   perform from purchases where id = (select purchase_id from refund_requests where id = p_id) for update;
+  if p_read is not null then
+    perform save_payment_read(p_at, p_read);
+  end if;
   update refund_requests set state = case when p_refund is null then 'refused' else 'made' end,
     refund_id = p_refund ->> 'id', error = p_error, ended_at = p_at
   where id = p_id and state = 'asked' returning * into v_request;
@@ -617,9 +694,21 @@ begin
       p_refund ->> 'failure', (p_refund ->> 'createdAt')::timestamptz)
     on conflict (id) do nothing;
   else
-    perform open_alert(p_at, 'refund_refused', p_id, format(
-      'Stripe refused to refund %s of payment %s (purchase %s): %s. Its ducats were given back. Look at the payment in Stripe.',
-      print_cents(v_request.amount_cents), v_request.payment, v_request.purchase_id, p_error));
+    v_paid := coalesce((select amount_cents from purchases where payment_intent = v_request.payment and status = 'paid'),
+      (select amount_cents from quarantines where payment = v_request.payment));
+    v_gone := (select coalesce(sum(amount_cents), 0) from refunds
+        where payment = v_request.payment and status in ('pending', 'requires_action', 'succeeded'))
+      + (select coalesce(sum(amount_cents), 0) from disputes where payment = v_request.payment and status = 'lost');
+    if v_gone = 0 or v_paid - v_gone >= v_request.amount_cents then
+      perform open_alert(p_at, 'refund_refused', p_id, format(
+        'Stripe refused to refund %s of payment %s (purchase %s): %s. Its ducats are held for it no longer. Look at the payment in Stripe.',
+        print_cents(v_request.amount_cents), v_request.payment, v_request.purchase_id, p_error));
+    elsif v_paid > v_gone then
+      perform open_alert(p_at, 'refund_refused', p_id, format(
+        'Stripe refused to refund %s of payment %s (purchase %s): %s of it had gone back otherwise meanwhile. %s can still be '
+        'refunded: ask for them, or not.', print_cents(v_request.amount_cents), v_request.payment, v_request.purchase_id,
+        print_cents(v_gone), print_cents(v_paid - v_gone)));
+    end if;
   end if;
   perform apply_reversals(p_at, v_request.payment);
   return refund_request_view(v_request);

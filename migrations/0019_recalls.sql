@@ -22,11 +22,12 @@ create function recall_at_hand(p_at timestamptz) returns jsonb
 language sql stable security definer set search_path = pg_catalog, public, pg_temp
 as $$
   select jsonb_build_object('purchaseId', c.id, 'citizen', c.citizen, 'millis', c.millis) from (
-    select p.id, d.citizen, least(p.owed_millis, -b.debt, d.millis) / 1000 * 1000 as millis, p.opened_at
-    from purchases p
+    select p.id, d.citizen, least(o.open_millis, -b.debt, d.millis) / 1000 * 1000 as millis, p.opened_at
+    from refund_debts o
+    join purchases p on p.id = o.purchase_id
     join balances b on b.account_id = p.account_id
     join deliveries d on d.purchase_id = p.id and d.status = 'executed'
-    where p.owed_millis >= 1000 and not exists (select from recalls r where r.purchase_id = p.id)) c
+    where o.open_millis >= 1000 and not exists (select from recalls r where r.purchase_id = p.id)) c
   where c.millis > 0
     and exists (select from reserve where mismatch_began is null)
     and not exists (select from recalls where state = 'asked')
@@ -39,6 +40,7 @@ $$;
 
 -- Writes the intent; p_millis at most what recall_at_hand said, and 0 when the citizen has nothing left. False when it is too
 -- late for it.
+-- Nor while the debt is being repaid.
 create function begin_recall(p_at timestamptz, p_id text, p_purchase text, p_millis bigint) returns boolean
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp
 as $$
@@ -48,6 +50,7 @@ declare
 begin
   select * into strict v_purchase from purchases where id = p_purchase for update;
   perform from reserve for update;
+  perform from balances where account_id = v_purchase.account_id for update;
   v_hand := recall_at_hand(p_at);
   if v_hand ->> 'purchaseId' is distinct from p_purchase or (v_hand ->> 'millis')::bigint < p_millis then
     return false;
@@ -88,13 +91,14 @@ begin
 end
 $$;
 
--- Internal. As in 0015, and the recall under way.
+-- Internal. As in 0015, and the recall under way; what comes back repays the debt that it was fetched for.
 create or replace function explained_top_up(p_at timestamptz, p_moved bigint, p_said bigint, p_perhaps bigint) returns bigint
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp
 as $$
 declare
   v_millis bigint;
   v_recall recalls;
+  v_repaid bigint;
 begin
   if p_moved in (p_said, p_said + p_perhaps) then
     return 0;
@@ -103,8 +107,11 @@ begin
   where state = 'asked' and millis > p_said + p_perhaps and p_moved + millis in (p_said, p_said + p_perhaps)
   returning * into v_recall;
   if found then
-    perform post(p_at, 'recall:' || v_recall.id || ':done', 'recall',
-      credit_legs(v_recall.account_id, v_recall.millis) || ('recall', v_recall.account_id, -v_recall.millis)::leg);
+    select least(v_recall.millis, -debt) into strict v_repaid from balances where account_id = v_recall.account_id for update;
+    perform repay_refund_debts(v_recall.account_id, v_repaid, v_recall.purchase_id);
+    perform post(p_at, 'recall:' || v_recall.id || ':done', 'recall', array[
+      ('debt', v_recall.account_id, v_repaid)::leg, ('wallet', v_recall.account_id, v_recall.millis - v_repaid)::leg,
+      ('recall', v_recall.account_id, -v_recall.millis)::leg]);
     return v_recall.millis;
   end if;
   update replenishments

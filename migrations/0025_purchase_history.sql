@@ -64,6 +64,9 @@ as $$
     select d.created_at, 9, d.id, jsonb_build_object('kind', 'dispute', 'id', d.id, 'usdCents', d.amount_cents,
       'status', d.status, 'reason', d.reason)
     from disputes d join payments p on p.payment = d.payment
+    union all
+    select r.asked_at, 10, r.id, jsonb_build_object('kind', 'recall', 'millis', r.millis, 'status', r.state)
+    from recalls r where r.purchase_id = p_purchase.id
   )
   select jsonb_agg(step || jsonb_build_object('at', iso(at)) order by
     date_trunc('second', greatest(at, case when rank >= 8 then p_purchase.paid_at end, p_purchase.opened_at)), rank, id)
