@@ -4,10 +4,11 @@ import * as z from "zod";
 import { callerColumns, type Caller } from "../account/caller.ts";
 import type { App } from "../app.ts";
 import { meters } from "../catalog/meters.ts";
-import { tiers } from "../catalog/tiers.ts";
+import { explorer, tiers } from "../catalog/tiers.ts";
 import { DAY_MS, MINUTE_MS } from "../clock.ts";
 import { millisColumn } from "../db/columns.ts";
 import { sql } from "../db/port.ts";
+import { hearLimit, knownLimit } from "./known-limits.ts";
 import { millis, type Millis } from "../money.ts";
 import type { Counted, Limiter, Verdict } from "../redis/port.ts";
 
@@ -49,8 +50,16 @@ const mostCalls = Math.max(...tiers.map(({ requestsPerMinute }) => requestsPerMi
 const callsByCaller = { name: "usage", limit: mostCalls, windowSeconds: 60 };
 
 /** Counts this call. Only after its yes may `chargeUsage` be called. */
-export function countUsageCall(limiter: Limiter, caller: Caller): Promise<Verdict> {
-  return limiter.take(callsByCaller, caller.kind === "key" ? hex(caller.hash) : caller.accountId);
+export async function countUsageCall(limiter: Limiter, caller: Caller, now: Date): Promise<Verdict> {
+  const counted = await limiter.take(callsByCaller, subjectOf(caller));
+  if (counted.kind !== "allowed") return counted;
+  const known = knownLimit(subjectOf(caller), now);
+  const verdict = known === undefined ? counted : verdictForTier(counted, known);
+  return verdict.kind === "refused" ? verdict : counted;
+}
+
+function subjectOf(caller: Caller): string {
+  return caller.kind === "key" ? hex(caller.hash) : caller.accountId;
 }
 
 /** A yes as the caller's own tier sees it. */
@@ -121,6 +130,9 @@ export async function chargeUsage(
       ${lowBalanceMillis}::bigint, ${JSON.stringify(offered)}::jsonb, ${callsIn(counted)}::int) as charged`,
     z.object({ charged: chargedColumn }),
   );
+  // Who is nobody, or may not, has as many tries as the cheapest tier.
+  const heard = "requestsPerMinute" in charged ? charged.requestsPerMinute : explorer.requestsPerMinute;
+  hearLimit(subjectOf(caller), heard, now);
   if (charged.kind !== "judged") return charged;
   const answers = charged.results.values();
   const results = judged.map(({ event, reason }): ChargeResult => {

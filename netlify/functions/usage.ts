@@ -14,8 +14,8 @@ export default endpoint(
   {
     POST: async ({ app, caller, body, note, afterwards }) => {
       // Its yes comes first: a charge must not commit while the limiter refuses.
-      const counted = await countUsageCall(app.limiter, caller);
       const now = app.clock();
+      const counted = await countUsageCall(app.limiter, caller, now);
       if (counted.kind !== "allowed")
         return refusalByLimits([counted], now) ?? problem("limiter_unavailable");
       const charged = await chargeUsage(app, caller, body.events, counted);

@@ -38,7 +38,7 @@ test.each(["RialtoBanker", "Bepi_Dall'Oro", "gondoliere_77"])(
       },
     });
     const [stored] = await world.database.rows(
-      "select a.citizen, a.tier, b.wallet, b.debt from accounts a join balances b on b.account_id = a.id where a.id = $1",
+      "select a.citizen, a.told_tier as tier, b.wallet, b.debt from accounts a join balances b on b.account_id = a.id where a.id = $1",
       [answer.body.account.id],
     );
     expect(stored).toEqual({ citizen, tier: "explorer", wallet: "0", debt: "0" });

@@ -160,7 +160,9 @@ test("a deleted customer is forgotten, his subscription ends, and he can buy aga
   expect(await world.database.rows(customerOf, [marco.id])).toEqual([{ stripe_customer: null }]);
   expect((await checkout(marco, { pack: "starter", deliverTo: "wallet" })).status).toBe(201);
   expect(
-    await world.database.rows("select attach_customer($1, 'cus_another', false) as customer", [marco.id]),
+    await world.database.rows("select attach_customer($1, 'cus_another', false, null) as customer", [
+      marco.id,
+    ]),
   ).toEqual([{ customer: "cus_another" }]);
 });
 

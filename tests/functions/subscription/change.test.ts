@@ -1,12 +1,7 @@
 /** Another tier or period: as it was previewed to the cent, paid at once or not made; cheaper when what is paid for is over. */
 import { expect, test } from "vitest";
-import { Unavailable } from "../../../lib/errors.ts";
-import { changeSubscription } from "../../../lib/subscription/change.ts";
-import { previewPlan } from "../../../lib/subscription/preview.ts";
-import { plantSession } from "../../authorisation/people.ts";
 import { call } from "../../support/call.ts";
-import { stepped } from "../../support/steps.ts";
-import { appAt, booksBalance, newCustomer, useWorld } from "../../support/world.ts";
+import { booksBalance, newCustomer, useWorld } from "../../support/world.ts";
 import { architect, builder, useSubscribers } from "./subscriber.ts";
 
 const world = useWorld();
@@ -191,52 +186,6 @@ test("ten at once, with one key and with ten: charged once", async () => {
     expect(codes).toContain("done");
     for (const code of codes) expect(["done", "change_under_way", "same_plan"]).toContain(code);
     expect(invoicesOf(customer.subscription)).toHaveLength(2);
-  }
-});
-
-test.each([
-  ["an upgrade with a change scheduled", "revolutionary", "before it"],
-  ["an upgrade with a change scheduled", "revolutionary", "after it"],
-  ["a downgrade", "builder", "before it"],
-  ["a downgrade", "builder", "after it"],
-] as const)("%s to %s, dying %s at each call: again with the same key, made once", async (_, tier, when) => {
-  for (let deadly = 0; ; deadly += 1) {
-    const customer = await subscribed(architect);
-    if (tier === "revolutionary") await change(customer, builder);
-    const { id: sessionId } = await plantSession(world, customer.id);
-    const clock = { now: new Date() };
-    const app = appAt(clock);
-    const previewed = await previewPlan(app, sessionId, { tier, period: "month" });
-    if (previewed.kind !== "previewed") throw new Error(previewed.kind);
-    const { prorationAt, dueNowCents } = previewed;
-    const asked = { kind: "change", tier, period: "month", prorationAt, dueNowCents } as const;
-    let calls = 0;
-    let isDead = false;
-    const dying = stepped(app, async ({ call: go }) => {
-      if (isDead) throw new Error("dead");
-      if (calls++ !== deadly) return;
-      isDead = true;
-      if (when === "after it") await go();
-      throw new Unavailable("stripe", { effect: "unknown", message: "dead" });
-    });
-    const request = { sessionId, idempotencyKey: "again", asked };
-    const first = await changeSubscription(dying, request).catch((error: unknown) => error);
-    // Whoever died has left a lease, which is over first.
-    clock.now = new Date(clock.now.getTime() + 2 * 60_000);
-    expect(await changeSubscription(app, request)).toEqual({ kind: "done" });
-    const standing = await show(customer);
-    if (tier === "revolutionary") {
-      expect(standing).toMatchObject({ tier, subscription: { next: null } });
-      const bills = invoicesOf(customer.subscription);
-      expect(bills.map(({ amount_paid: paid }) => paid)).toEqual([49_900, Number(dueNowCents)]);
-    } else {
-      expect(standing).toMatchObject({ tier: "architect", subscription: { next: { tier } } });
-      expect(invoicesOf(customer.subscription)).toHaveLength(1);
-    }
-    if (!(first instanceof Error)) {
-      expect(deadly).toBeGreaterThanOrEqual(6);
-      break;
-    }
   }
 });
 

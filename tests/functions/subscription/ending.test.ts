@@ -1,10 +1,6 @@
 /** Cancelled and kept, paused and gone on with: what is paid for is served, and nothing is served for nothing. */
 import { expect, test } from "vitest";
-import { Unavailable } from "../../../lib/errors.ts";
-import { changeSubscription } from "../../../lib/subscription/change.ts";
-import { plantSession } from "../../authorisation/people.ts";
-import { stepped } from "../../support/steps.ts";
-import { appAt, useWorld } from "../../support/world.ts";
+import { useWorld } from "../../support/world.ts";
 import { architect, builder, useSubscribers } from "./subscriber.ts";
 
 const world = useWorld();
@@ -107,52 +103,3 @@ test("a renewal that is declined: its invoice with its page, and no change befor
   const refused = await preview(later, architect);
   expect(refused.body.detail).toBe("An invoice is open: pay it first.");
 });
-
-const cheaperIsScheduled = async () => {
-  const customer = await subscribed(architect);
-  await change(customer, builder);
-  return customer;
-};
-const pausedBeyond = async () => {
-  const customer = await subscribed(architect);
-  await act(customer, { action: "pause" });
-  return await pass(customer, 40);
-};
-const ways = [
-  ["cancel", cheaperIsScheduled, { state: "ending", subscription: { next: null } }, 1],
-  ["keep", cheaperIsScheduled, { state: "active", subscription: { next: null, cancelAt: null } }, 1],
-  ["pause", () => subscribed(), { subscription: { paused: true } }, 1],
-  ["unpause", pausedBeyond, { state: "active", tier: "architect", subscription: { paused: false } }, 2],
-] as const;
-
-test.each(ways.flatMap((way) => [[...way, "before it"] as const, [...way, "after it"] as const]))(
-  "%s, dying at each call (%#): again with the same key, made once",
-  async (kind, given, expected, payments, when) => {
-    for (let deadly = 0; ; deadly += 1) {
-      const customer = await given();
-      const { id: sessionId } = await plantSession(world, customer.id);
-      const clock = { now: new Date() };
-      const app = appAt(clock);
-      let calls = 0;
-      let isDead = false;
-      const dying = stepped(app, async ({ call: go }) => {
-        if (isDead) throw new Error("dead");
-        if (calls++ !== deadly) return;
-        isDead = true;
-        if (when === "after it") await go();
-        throw new Unavailable("stripe", { effect: "unknown", message: "dead" });
-      });
-      const request = { sessionId, idempotencyKey: "again", asked: { kind } };
-      const first = await changeSubscription(dying, request).catch((error: unknown) => error);
-      clock.now = new Date(clock.now.getTime() + 2 * 60_000);
-      expect(await changeSubscription(app, request)).toEqual({ kind: "done" });
-      expect(await show(customer)).toMatchObject(expected);
-      const invoices = (await sdk().invoices.list({ subscription: customer.subscription })).data;
-      expect(invoices.filter(({ amount_paid: paid }) => paid > 0)).toHaveLength(payments);
-      if (!(first instanceof Error)) {
-        expect(deadly).toBeGreaterThanOrEqual(6);
-        break;
-      }
-    }
-  },
-);
