@@ -3,13 +3,22 @@
 -- When purse and rows agreed last.
 alter table reserve add column explained_at timestamptz;
 
--- As in 0016; p_seen names each row by its recordId, null where the game was asked for one that we don't know. A transfer that
+-- Rows that pay from the processor's purse, say that they have, and are pinned to no delivery: a second row that Airtable made of one
+-- request, say, run by hand. What such a row took is not there to bear out a delivery's claim.
+create table stray_payments (
+  record_id text primary key,
+  millis bigint not null check (millis > 0),
+  seen_at timestamptz not null
+);
+
+-- As in 0016; p_strays: [{recordId, millis}], of which each counts in the interval in which it was first seen. p_seen names each row by its recordId, null where the game was asked for one that we don't know. A transfer that
 -- left no row, while the purse stood still as long as a refusal has to wait, is begun again. When a disagreement is given up, each delivery that still waits and is of exactly the amount that nothing
 -- explains becomes uncertain: a dead run leaves one such row. `halted`: their records, to be cancelled.
-create or replace function conclude_deliveries(
+drop function conclude_deliveries;
+create function conclude_deliveries(
   p_at timestamptz, p_version bigint, p_purse_millis bigint, p_seen jsonb,
   p_patience interval, p_limit interval, p_hold interval,
-  p_complete boolean default true, p_rows_to timestamptz default null
+  p_complete boolean default true, p_rows_to timestamptz default null, p_strays jsonb default '[]'
 ) returns jsonb
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp
 as $$
@@ -52,6 +61,9 @@ begin
     where id = v_delivery.id;
     v_uncertain := v_uncertain || to_jsonb(v_delivery.id);
   end loop;
+  insert into stray_payments (record_id, millis, seen_at)
+  select "recordId", millis, p_at from jsonb_to_recordset(p_strays) as r ("recordId" text, millis bigint)
+  on conflict do nothing;
   v_moved := v_reserve.purse_millis - p_purse_millis;
   if not p_complete then
     update reserve set rows_to = greatest(rows_to, p_rows_to), version = version + 1;
@@ -106,6 +118,8 @@ begin
   from deliveries
   where millis <= v_moved and ((status in ('planned', 'active') and verdict in ('refused', 'unknown'))
     or frozen_at >= coalesce(v_reserve.mismatch_began, p_at));
+  select v_doubtful + coalesce(sum(millis), 0) into v_doubtful
+  from stray_payments where millis <= v_moved and seen_at >= coalesce(v_reserve.mismatch_began, p_at);
 
   for v_delivery in
     select id, account_id, millis, refused_at, verdict, record_id from deliveries
@@ -160,3 +174,5 @@ begin
     'uncertain', v_uncertain, 'halted', v_halted);
 end
 $$;
+
+grant execute on function conclude_deliveries to cascade_app;

@@ -223,18 +223,23 @@ const concludedColumn = z.discriminatedUnion("kind", [
 
 export type Conclusion = z.output<typeof concludedColumn>;
 
+/** A row that says it took ducats from our purse, and is pinned to no delivery. */
+export type Stray = { readonly recordId: string; readonly millis: number };
+
+/** Ends what purse and rows agree on: as executed, as rejected, or as uncertain with its evidence for a person. */
 export async function concludeDeliveries(
   { db, clock }: Books,
   version: number,
   purseMillis: bigint,
   findings: readonly Finding[],
   { isComplete, rowsTo }: ReadSoFar = { isComplete: true, rowsTo: null },
+  strays: readonly Stray[] = [],
 ): Promise<Conclusion> {
   const { concluded } = await db.one(
     sql`select conclude_deliveries(${clock()}::timestamptz, ${version}::bigint, ${purseMillis}::bigint,
       ${JSON.stringify(findings)}::jsonb, make_interval(mins => ${patienceMinutes}::int),
       make_interval(mins => ${waitingLimitMinutes}::int), make_interval(mins => ${refusalHoldMinutes}::int),
-      ${isComplete}::boolean, ${rowsTo}::timestamptz) as concluded`,
+      ${isComplete}::boolean, ${rowsTo}::timestamptz, ${JSON.stringify(strays)}::jsonb) as concluded`,
     z.object({ concluded: concludedColumn }),
   );
   return concluded;

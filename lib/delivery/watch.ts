@@ -5,13 +5,14 @@ import type { Millis } from "../money.ts";
 import { openAlert } from "../operations/alerts.ts";
 import { PROCESSOR, type SeenRow } from "../venice/port.ts";
 import { resolveAsked } from "./asked.ts";
-import { baselineOf, isLapsed, readEvidence, referencesIn } from "./evidence.ts";
+import { baselineOf, isLapsed, paidIn, readEvidence, referencesIn } from "./evidence.ts";
 import {
   beginReserve,
   concludeDeliveries,
   deliveriesOfRows,
   type Conclusion,
   type Finding,
+  type Stray,
   type WatchedDelivery,
   type Work,
 } from "./outbox.ts";
@@ -52,10 +53,9 @@ export async function watch(app: Ports, work: Work): Promise<WatchOutcome> {
   ];
   // A trap that is not voided yet must be seen again.
   const rowsTo = traps.length > 0 ? null : readTo(changed, isComplete);
-  const concluded = await concludeDeliveries(app, work.reserve.version, before, findings, {
-    isComplete,
-    rowsTo,
-  });
+  const readSoFar = { isComplete, rowsTo };
+  const strays = straysIn(changed, deliveries);
+  const concluded = await concludeDeliveries(app, work.reserve.version, before, findings, readSoFar, strays);
   if (concluded.kind === "stale") return concluded;
   await reportStrangers(app, changed, deliveries);
   await reportTraps(app, traps, deliveries);
@@ -149,6 +149,17 @@ function trapsIn(rows: ReadonlyMap<string, SeenRow>, deliveries: readonly Watche
     if (!delivery) return nameOurs(row);
     return !delivery.underWay || readEvidence(row, delivery) === "tampered";
   });
+}
+
+/** Unpinned rows that say they took ducats from our purse: a claim beside those of the deliveries. */
+function straysIn(changed: readonly SeenRow[], deliveries: readonly WatchedDelivery[]): Stray[] {
+  const pinned = new Set(deliveries.map(({ recordId }) => recordId));
+  return changed
+    .filter(({ executedBy, recordId }) => executedBy === PROCESSOR && !pinned.has(recordId))
+    .flatMap((row) => {
+      const paid = paidIn(row).reduce((sum, each) => sum + each, 0n);
+      return paid > 0n ? [{ recordId: row.recordId, millis: Number(paid) }] : [];
+    });
 }
 
 /** Where each transport writes our reference. */

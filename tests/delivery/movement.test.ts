@@ -270,3 +270,17 @@ describe("a person decides what is uncertain", () => {
     expect(await alertsOf(deliveryId)).toHaveLength(1);
   });
 });
+
+test("a second row of one delivery, run by hand, bears out no other's forged claim", async () => {
+  world.airtable.faults.plan({ kind: "repeat", method: "POST", path: "STRATAGEMS" });
+  const doubled = await activeDelivery();
+  const forged = await activeDelivery();
+  const stray = veniceRows(world, doubled.deliveryId).find(({ id }) => id !== doubled.row.id);
+  if (!stray) throw new Error("Airtable has made no second row");
+  movePurse(-100);
+  world.airtable.forge("STRATAGEMS", stray.id, asExecuted(stray));
+  world.airtable.forge("STRATAGEMS", forged.row.id, asExecuted(forged.row));
+  await run(4);
+  expect(await status(forged.deliveryId)).toBe("uncertain");
+  expect(await status(doubled.deliveryId)).toBe("active");
+});
