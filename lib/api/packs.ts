@@ -30,7 +30,6 @@ export const packsApi = declare({
               name: z.string(),
               usdCentsPerMonth: centsWire,
               usdCentsPerYear: centsWire.meta({ description: "What a year costs when it is paid at once." }),
-              unitsPerMonth: z.int().meta({ description: "Units that the month's price includes." }),
               requestsPerMinute: z.int(),
               apiKeys: z.int(),
               millisPerUnit: millisWire,

@@ -21,12 +21,11 @@ const shown = z.strictObject({
   until: timeWire.nullable().meta({ description: "When that changes, or is renewed, by itself." }),
   month: z
     .strictObject({ start: timeWire, end: timeWire })
-    .meta({ description: "The month that the units below are counted in." }),
-  unitsPerMonth: z.int().meta({ description: "Units of usage that the month includes." }),
+    .meta({ description: "The month of the tier that this moment is in." }),
   requestsPerMinute: z.int(),
   apiKeys: z.int(),
   millisPerUnit: millisWire.meta({
-    description: "What a unit beyond those costs, in thousandths of a ducat.",
+    description: "What a unit of usage costs, in thousandths of a ducat.",
   }),
   grantMillisPerMonth: millisWire.meta({
     description: "Ducats that each paid month grants, in thousandths.",

@@ -7,11 +7,11 @@ export type Tier = {
   readonly id: TierId;
   readonly name: string;
   readonly usdCentsPerMonth: Cents;
-  /** Units of usage that a month's price includes. */
+  /** Units of usage that a month's price includes: not sold before usage reckons with them. */
   readonly unitsPerMonth: number;
   readonly requestsPerMinute: number;
   readonly apiKeys: number;
-  /** What a unit beyond those costs. */
+  /** What a unit of usage costs. */
   readonly millisPerUnit: Millis;
   /** Ducats that each paid month grants. */
   readonly grantMillisPerMonth: Millis;

@@ -7,10 +7,10 @@ import { problem } from "./problem.ts";
 
 export function subscriptionBody({ subscription, allowed, openInvoicePage, ...shown }: Shown) {
   const { tier, state, until, month, trialDays, nextInvoice } = shown;
-  const { unitsPerMonth, requestsPerMinute, apiKeys, millisPerUnit, grantMillisPerMonth } = allowed;
+  const { requestsPerMinute, apiKeys, millisPerUnit, grantMillisPerMonth } = allowed;
   return {
     ...{ tier, state, until, month, trialDays, nextInvoice },
-    ...{ unitsPerMonth, requestsPerMinute, apiKeys, millisPerUnit, grantMillisPerMonth },
+    ...{ requestsPerMinute, apiKeys, millisPerUnit, grantMillisPerMonth },
     subscription: subscription && partOf(subscription, openInvoicePage),
   };
 }

@@ -24,8 +24,10 @@ export default endpoint(
           })),
           custom: { minCents: customBounds.min, maxCents: customBounds.max },
           tiers: tiers.map((tier) => ({
-            ...tier,
+            ...{ id: tier.id, name: tier.name, usdCentsPerMonth: tier.usdCentsPerMonth },
             usdCentsPerYear: tierPrice(tier, "year"),
+            ...{ requestsPerMinute: tier.requestsPerMinute, apiKeys: tier.apiKeys },
+            ...{ millisPerUnit: tier.millisPerUnit, grantMillisPerMonth: tier.grantMillisPerMonth },
             available: true,
           })),
         },

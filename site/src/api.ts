@@ -1,4 +1,4 @@
-/** The calls of buying and spending: packs, rate, quote, checkout, balances, API keys. */
+/** The calls of buying and spending: packs, rate, quote, checkout, tier, balances, API keys. */
 import { anything, call, post, remove } from "./call.ts";
 import {
   checkoutShape,
@@ -6,9 +6,13 @@ import {
   keysShape,
   newKeyShape,
   packsShape,
+  planPreviewShape,
   purchaseShape,
   quoteShape,
   rateShape,
+  tierShape,
+  tierStartShape,
+  type PlanPreview,
 } from "./wire.ts";
 
 export type Order = ({ readonly pack: string } | { readonly amountCents: number }) & {
@@ -32,6 +36,30 @@ export const openCheckout = (quote: string, idempotencyKey: string) =>
   call("create-checkout", checkoutShape, {
     method: "POST",
     json: { quote },
+    headers: { "idempotency-key": idempotencyKey },
+  });
+
+export type Plan = { readonly tier: string; readonly period: "month" | "year" };
+
+export const readTier = () => call("subscription", tierShape);
+/** Opens its payment page. */
+export const startTier = (plan: Plan) => post("subscription", tierStartShape, { action: "start", ...plan });
+export const previewTier = (plan: Plan) =>
+  post("subscription", planPreviewShape, { action: "preview", ...plan });
+
+/** For just what the preview said. The same key for each retry. */
+export const changeTier = (plan: Plan, preview: PlanPreview, idempotencyKey: string) => {
+  const { prorationAt, dueNowCents } = preview;
+  return askTier({ action: "change", ...plan, prorationAt, dueNowCents }, idempotencyKey);
+};
+export type TierAct = "cancel" | "keep" | "unpause";
+/** The same key for each retry. */
+export const actOnTier = (action: TierAct, idempotencyKey: string) => askTier({ action }, idempotencyKey);
+
+const askTier = (json: object, idempotencyKey: string) =>
+  call("subscription", tierShape, {
+    method: "POST",
+    json,
     headers: { "idempotency-key": idempotencyKey },
   });
 

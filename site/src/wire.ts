@@ -86,6 +86,40 @@ export type Packs = Guarded<typeof packsShape>;
 export const checkoutShape = record({ purchaseId: text, url: text, expiresAt: text, debtMillis: integer });
 export type Checkout = Guarded<typeof checkoutShape>;
 
+const plan = { tier: nullable(text), period: nullable(oneOf("month", "year")) };
+const subscription = record({
+  ...plan,
+  status: text,
+  trialEnd: nullable(text),
+  cancelAt: nullable(text),
+  endedAt: nullable(text),
+  paused: boolean,
+  next: nullable(record({ ...plan, at: text })),
+  openInvoice: nullable(record({ dueCents: integer, needsAction: boolean, pageUrl: nullable(text) })),
+});
+export const tierShape = record({
+  tier: text,
+  state: oneOf("none", "incomplete", "trialing", "active", "ending", "grace", "lapsed", "paused", "ended"),
+  until: nullable(text),
+  requestsPerMinute: integer,
+  apiKeys: integer,
+  millisPerUnit: integer,
+  grantMillisPerMonth: integer,
+  subscription: nullable(subscription),
+  nextInvoice: nullable(record({ dueCents: integer, at: text })),
+});
+export type Tier = Guarded<typeof tierShape>;
+
+export const tierStartShape = record({ url: text });
+export const planPreviewShape = record({
+  kind: oneOf("now", "later"),
+  dueNowCents: integer,
+  prorationAt: integer,
+  nextCents: integer,
+  at: text,
+});
+export type PlanPreview = Guarded<typeof planPreviewShape>;
+
 const purchase = record({
   id: text,
   status: oneOf("open", "processing", "paid", "expired", "failed", "review"),

@@ -275,7 +275,7 @@ test("a second row of one delivery, run by hand, bears out no other's forged cla
   world.airtable.faults.plan({ kind: "repeat", method: "POST", path: "STRATAGEMS" });
   const doubled = await activeDelivery();
   const forged = await activeDelivery();
-  const stray = veniceRows(world, doubled.deliveryId).find(({ id }) => id !== doubled.row.id);
+  const stray = veniceRows(world, doubled.deliveryId).find(({ fields }) => fields["Status"] === "planned");
   if (!stray) throw new Error("Airtable has made no second row");
   movePurse(-100);
   world.airtable.forge("STRATAGEMS", stray.id, asExecuted(stray));

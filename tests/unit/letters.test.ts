@@ -128,10 +128,9 @@ test("a tier that there is not is no tier", () => {
   expect(() => write("tier_change", { to: "doge" })).toThrow("is no tier");
 });
 
-test("a tier's letter says what a month of it includes and grants; Explorer grants nothing", () => {
+test("a tier's letter says what a unit costs and a month grants; Explorer grants nothing", () => {
   const text = write("tier_change").text.replace(/ +/g, " ");
-  expect(text).toContain("A month includes: 100,000 units of usage");
-  expect(text).toContain("A unit beyond: 0.005 ducats");
+  expect(text).toContain("A unit of usage: 0.005 ducats");
   expect(text).toContain("Each paid month grants: 250 ducats");
   expect(write("tier_change", { from: "builder", to: "explorer" }).text).not.toMatch(/grants/);
 });

@@ -40,8 +40,7 @@ export const tierChange = template(
       text(`Your account has moved from ${from.name} to ${to.name}.`),
       facts({
         Since: printTime(at),
-        "A month includes": `${count(to.unitsPerMonth)} units of usage`,
-        "A unit beyond": ducats(to.millisPerUnit),
+        "A unit of usage": ducats(to.millisPerUnit),
         "Each paid month grants": to.grantMillisPerMonth > 0n ? ducats(to.grantMillisPerMonth) : null,
         Requests: `up to ${count(to.requestsPerMinute)} a minute`,
         "API keys": `up to ${to.apiKeys}`,

@@ -1,4 +1,4 @@
-/** The account: balances, purchases, deliveries and keys. */
+/** The account: balances, purchases, deliveries, tier and keys. */
 import { readCredit } from "../api.ts";
 import { showCredit } from "../credit-view.ts";
 import { find, make } from "../dom.ts";
@@ -8,6 +8,7 @@ import { poll, type Round } from "../poll.ts";
 import { refusalWords } from "../refusal.ts";
 import { goSignIn } from "../return-path.ts";
 import { showSession, whoIsThis } from "../session.ts";
+import { tierSection } from "../tier-view.ts";
 import { sendAgain } from "../verification.ts";
 import type { Account } from "../wire.ts";
 
@@ -39,6 +40,7 @@ async function start(): Promise<void> {
     return;
   }
   if (who.kind === "signed_in") showAccount(who.account);
+  void tierSection();
   const keysShown = keysSection();
   const first = look();
   await Promise.all([keysShown, first]);

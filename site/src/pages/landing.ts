@@ -1,4 +1,4 @@
-/** The start: today's rate and packs, a custom amount as it is typed, and the way to the payment page. */
+/** The start: today's rate and packs, a custom amount as it is typed, the tiers, and the way to the payment page. */
 import { readPacks, readRate, type Order } from "../api.ts";
 import { counter } from "../checkout.ts";
 import { customAmount, gives } from "../custom-amount.ts";
@@ -8,6 +8,7 @@ import { remembered } from "../order.ts";
 import { showPacks } from "../price-list.ts";
 import { showRate, showRateAway } from "../rate-view.ts";
 import { showSession, whoIsThis } from "../session.ts";
+import { tierCounter } from "../tier-counter.ts";
 import type { Packs } from "../wire.ts";
 
 const form = find("#buy-form", HTMLFormElement);
@@ -34,6 +35,7 @@ void showCitizen();
 void showToday();
 void showHistory();
 listen();
+tierCounter(find("#tier-form", HTMLFormElement), find("#tier-place", HTMLElement));
 
 function listen(): void {
   form.addEventListener("submit", (event) => {

@@ -56,5 +56,6 @@ function arrivalWords(): string | undefined {
     return "Your account is open. We have mailed you a link to verify your e-mail; you can sign in already.";
   if (asked.has("reset")) return "Your password is changed, and every device is signed out. Sign in with it.";
   if (next.startsWith("/?resume=1")) return "Sign in to go on with your order. We have kept it.";
+  if (next.startsWith("/?tier=")) return "Sign in to go on with the tier that you have chosen.";
   return undefined;
 }

@@ -60,7 +60,6 @@ test("the five packs, the bounds of a custom amount, the rate and the tiers", as
     tier["id"],
     tier["usdCentsPerMonth"],
     tier["usdCentsPerYear"],
-    tier["unitsPerMonth"],
     tier["grantMillisPerMonth"],
     tier["requestsPerMinute"],
     tier["apiKeys"],
@@ -68,11 +67,11 @@ test("the five packs, the bounds of a custom amount, the rate and the tiers", as
     tier["available"],
   ]);
   expect(tiers).toEqual([
-    ["explorer", 0, 0, 1_000, 0, 60, 2, 10, true],
-    ["builder", 9_900, 99_000, 100_000, 250_000, 600, 5, 5, true],
-    ["architect", 49_900, 499_000, 1_000_000, 1_500_000, 1_800, 20, 3, true],
-    ["revolutionary", 99_900, 999_000, 5_000_000, 3_500_000, 3_000, 50, 2, true],
-    ["enterprise", 500_000, 5_000_000, 50_000_000, 20_000_000, 10_000, 200, 1, true],
+    ["explorer", 0, 0, 0, 60, 2, 10, true],
+    ["builder", 9_900, 99_000, 250_000, 600, 5, 5, true],
+    ["architect", 49_900, 499_000, 1_500_000, 1_800, 20, 3, true],
+    ["revolutionary", 99_900, 999_000, 3_500_000, 3_000, 50, 2, true],
+    ["enterprise", 500_000, 5_000_000, 20_000_000, 10_000, 200, 1, true],
   ]);
 });
 

@@ -27,7 +27,6 @@ test("dearer: previewed to the cent, paid at once, and shown at once", async () 
   expect(changed.body).toMatchObject({
     tier: "architect",
     state: "active",
-    unitsPerMonth: 1_000_000,
     subscription: { tier: "architect", next: null },
     nextInvoice: { dueCents: 49_900 },
   });

@@ -15,7 +15,6 @@ test("without a tier: the database alone is asked", async () => {
     state: "none",
     until: null,
     month: { start: expect.any(String) as string, end: expect.any(String) as string },
-    unitsPerMonth: 1_000,
     requestsPerMinute: 60,
     apiKeys: 2,
     millisPerUnit: 10,

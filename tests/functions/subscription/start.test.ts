@@ -49,7 +49,6 @@ test("a page of the tier's price, and the tier from the moment it is paid", asyn
   expect(await show(customer)).toMatchObject({
     tier: "builder",
     state: "active",
-    unitsPerMonth: 100_000,
     requestsPerMinute: 600,
     grantMillisPerMonth: 250_000,
     subscription: { status: "active", tier: "builder", period: "month", next: null, openInvoice: null },
