@@ -124,7 +124,7 @@ test("money that is going back, notices nobody could write, and the age of the c
      values ('paid', 'pur_1', 'RialtoBanker', '{}', 'given_up', now(), now(), now())`,
   );
   await world.database.rows(
-    `insert into citizens_walk (token, began_at, completed_at) values (1, now(), now() - interval '125 minutes')
+    `insert into citizens_walk (token, began_at, completed_at) values (1, now(), now() - interval '125 minutes 30 seconds')
      on conflict (singleton) do update set completed_at = excluded.completed_at`,
   );
   expect(await counts()).toEqual({
