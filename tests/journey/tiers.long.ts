@@ -22,7 +22,7 @@ test("choose Builder, sign up, go on with it, pay, see it, cancel, keep; a deare
     await page.waitForURL(`${site().url}/account/**`);
     await state("active");
     await page.getByText("The next invoice, $99.00").waitFor();
-    await page.getByText("100,000").waitFor();
+    await page.getByText("0.005").waitFor();
     expect(await page.evaluate("document.documentElement.scrollWidth")).toBe(390);
 
     await page.getByTestId("cancel-tier").click();
