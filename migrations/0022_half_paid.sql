@@ -11,9 +11,10 @@ create table stray_payments (
   seen_at timestamptz not null
 );
 
--- As in 0016; p_strays: [{recordId, millis}], of which each counts in the interval in which it was first seen. p_seen names each row by its recordId, null where the game was asked for one that we don't know. A transfer that
--- left no row, while the purse stood still as long as a refusal has to wait, is begun again. When a disagreement is given up, each delivery that still waits and is of exactly the amount that nothing
--- explains becomes uncertain: a dead run leaves one such row. `halted`: their records, to be cancelled.
+-- As in 0016; p_seen names each row by its recordId, null where the game was asked for one that we don't know. p_strays:
+-- [{recordId, millis}], each counting in the interval in which it was first seen. A transfer that left no row, while the purse stood
+-- still as long as a refusal has to wait, is begun again. When a disagreement is given up, each delivery that still waits and is of
+-- exactly the amount that nothing explains becomes uncertain: a dead run leaves one such row. `halted`: their records, to be cancelled.
 drop function conclude_deliveries;
 create function conclude_deliveries(
   p_at timestamptz, p_version bigint, p_purse_millis bigint, p_seen jsonb,
