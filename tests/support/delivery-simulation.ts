@@ -65,6 +65,8 @@ export function proveSimulation(transport: Transport, drains: Drains, seedsUnles
   const counts = { purchases: 0, faults: new Map<string, number>(), ends: new Map<string, number>() };
   let seedsDone = 0;
   let seconds = 0;
+  /** What mends the faults that hold on; after a seed that failed, too. */
+  const undo: (() => void)[] = [];
 
   afterAll(() => {
     const table = (of: ReadonlyMap<string, number>) =>
@@ -109,6 +111,7 @@ export function proveSimulation(transport: Transport, drains: Drains, seedsUnles
     const chance = chanceOf(seed);
     const tally = (name: string) => void counts.faults.set(name, (counts.faults.get(name) ?? 0) + 1);
     shop.passTo(new Date(firstDay + seed * fortnightMs + minutes(chance.between(0, 24 * 60))));
+    mendVenice();
     await shop.reset();
     const callsPerWrite = isAsked ? chance.pick([0, 1, 4]) : 0;
     shop.slowGame(callsPerWrite);
@@ -125,6 +128,7 @@ export function proveSimulation(transport: Transport, drains: Drains, seedsUnles
     const side = chance.pick(["moves", "says"] as const);
     const possible = faults.filter(({ lie }) => lie === "none" || lie === "neither" || lie === side);
     let hasMoved = false;
+    let isBadTime = true;
     const deliveries: Delivery[] = [];
     const rowsPaid = new Map<string, Delivery>();
     const forged = new Set<string>();
@@ -132,7 +136,6 @@ export function proveSimulation(transport: Transport, drains: Drains, seedsUnles
     /** Rows that a stranger made as copies of ours. */
     const copied = new Set<string>();
     const outside = { ducats: 0 };
-    const undo: (() => void)[] = [];
     const unanswered: string[] = [];
     /** The game's own faults that have not struck yet. */
     let waiting: ReturnType<typeof world.airtable.gameFaults.planned> = [];
@@ -261,7 +264,7 @@ export function proveSimulation(transport: Transport, drains: Drains, seedsUnles
 
     /** By try-create a fault comes while a drain is at work, too; drawn from a chance of its own, for drains at once have no order. */
     function meanwhile(onStep: OnStep): OnStep {
-      if (!isAsked || !chance.isLucky(0.6)) return onStep;
+      if (!isAsked || !isBadTime || !chance.isLucky(0.6)) return onStep;
       const at = chance.between(0, 40);
       const by = chanceOf(chance.between(1, 2 ** 31));
       return async (step) => {
@@ -352,16 +355,17 @@ export function proveSimulation(transport: Transport, drains: Drains, seedsUnles
         if (chance.isLucky(0.3)) await strike();
         await drain();
       }
-      // No bad time lasts longer than to the game's next run; the last to go is the first to come back.
+      // No bad time lasts longer than to the game's next run.
       noteStruck();
       world.airtable.mend();
       waiting = [];
       shop.slowGame(callsPerWrite);
-      for (const undone of undo.splice(0).reverse()) undone();
+      mendVenice();
       await explain();
       hasMoved = false;
     }
 
+    isBadTime = false;
     for (const wire of [world.airtable.faults, world.upstash.faults]) wire.clear();
     world.venice.mend();
     unanswered.length = 0;
@@ -418,6 +422,11 @@ export function proveSimulation(transport: Transport, drains: Drains, seedsUnles
       counts.purchases += deliveries.length;
       for (const { status } of ends) counts.ends.set(status, (counts.ends.get(status) ?? 0) + 1);
     }
+  }
+
+  /** The last to go is the first to come back. */
+  function mendVenice(): void {
+    for (const undone of undo.splice(0).reverse()) undone();
   }
 
   /** Until each delivery is over; what comes back to a wallet is sent again. @returns the ducats that were sent again. */
