@@ -26,11 +26,20 @@ export type Backstage = {
 export async function startBackstage(options: BackstageOptions): Promise<Backstage> {
   const { project, environment, siteUrl, controlPort, keepIn } = options;
   await assertPortsFree({ "the control centre": controlPort });
-  const stack = await startStack({ environment, siteUrl, keepIn });
+  let passing = Promise.resolve();
+  const stack = await startStack({
+    environment,
+    siteUrl,
+    keepIn,
+    // What Stripe had to say of that time arrives before our own work is done.
+    onPassed(from, to) {
+      passing = passing.then(() => stack.stripe?.flush()).then(() => schedules.passOver(from, to));
+    },
+  });
   const jobs = [
     ...functionJobs(project, siteUrl),
     ...(stack.airtable ? [gameJob(stack.airtable)] : []),
-    ...(stack.upstash ? [townJob(stack.upstash)] : []),
+    ...(stack.upstash ? [townJob(stack.upstash, () => stack.clock.now())] : []),
   ];
   const schedules = createSchedules(jobs, (name, { said }) => {
     console.error(`The schedule of ${name} met a failure: ${said}`);

@@ -5,11 +5,12 @@ import { pathToFileURL } from "node:url";
 import { projectFolder } from "./project.ts";
 
 const sources = join(projectFolder, "netlify", "functions");
+const clock = pathToFileURL(join(projectFolder, "dev", "functions-clock.ts")).href;
 
 /**
  * Bundling the functions takes `netlify dev` two seconds for each of them, at the start and after every change of lib/. It runs each
  * call in a new worker, and Node takes TypeScript as it is: a stub is read in no time and always calls what was saved last.
- * The platform's own bundling is checked by the build and by `npm start -- --bundled`.
+ * A function's time is what it is for Stripe's stand-in. The platform's own bundling is checked by the build and by `npm start -- --bundled`.
  * @returns keeps the folder of stubs in step with netlify/functions until it is called.
  */
 export function writeFunctionStubs(folder: string): () => void {
@@ -36,7 +37,7 @@ function write(folder: string, name: string): void {
   // Written aside and renamed: `netlify dev` watches, and half a file would end it.
   writeFileSync(
     `${stub}.new`,
-    `export { default } from "${source}";\nexport const config = { nodeBundler: "none" };\n`,
+    `import "${clock}";\nexport { default } from "${source}";\nexport const config = { nodeBundler: "none" };\n`,
   );
   renameSync(`${stub}.new`, stub);
 }

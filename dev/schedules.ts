@@ -19,6 +19,8 @@ export type Schedules = {
   list(): { readonly job: Job; readonly next: Date | null; readonly last: Firing | undefined }[];
   /** Fires a job now; undefined for an unknown name. Never throws: what went wrong is what it said. */
   fire(name: string): Promise<Firing | undefined>;
+  /** Time was moved on: what came due on the way is fired, each job once. */
+  passOver(from: Date, to: Date): Promise<void>;
   /** Lets the clock fire the jobs, too. */
   start(): void;
   close(): void;
@@ -64,13 +66,13 @@ export function gameJob(airtable: Airtable): Job {
 }
 
 /** In production somebody else writes how the town is; here it wanders slowly about what it was when the rate opened. */
-export function townJob(upstash: Upstash): Job {
+export function townJob(upstash: Upstash, clock: () => Date = () => new Date()): Job {
   return {
     name: "town-stats",
     cron: "*/5 * * * *",
     about: "Writes the level and coherence of the town to Redis, from which update-rate reads them.",
     async run() {
-      const now = new Date();
+      const now = clock();
       const hours = now.getTime() / 3_600_000;
       const level = (5 + 0.7 * Math.sin(hours / 19) + 0.3 * Math.sin(hours / 5)).toFixed(3);
       const coherence = (50 + 9 * Math.sin(hours / 31)).toFixed(2);
@@ -120,6 +122,12 @@ export function createSchedules(
     async fire(name) {
       const job = jobs.find((each) => each.name === name);
       return job && (await fire(job));
+    },
+    async passOver(from, to) {
+      for (const job of jobs) {
+        const due = timers.get(job.name)?.nextRun(from);
+        if (due && due <= to) await fireByClock(job);
+      }
     },
     start() {
       for (const timer of timers.values()) timer.resume();

@@ -14,6 +14,7 @@ import { openingRate } from "../lib/rate/target.ts";
 import { stripeClient } from "../lib/stripe/client.ts";
 import { PROCESSOR } from "../lib/venice/port.ts";
 import { startAirtable, type Airtable } from "./airtable/start.ts";
+import { createClock, type Clock } from "./clock.ts";
 import type { Environment, Service, Variables } from "./environment.ts";
 import { guard } from "./guard.ts";
 import { letterPreviews } from "./letter-samples.ts";
@@ -29,6 +30,8 @@ export type StackOptions = {
   readonly environment: Environment;
   /** Where the site answers: Stripe's webhooks go there. */
   readonly siteUrl: string;
+  /** The stand-ins' time was moved on. */
+  readonly onPassed?: (from: Date, to: Date) => void;
   /** A folder that keeps the database between runs; without it everything is thrown away at the end. */
   readonly keepIn?: string | undefined;
 };
@@ -36,6 +39,8 @@ export type StackOptions = {
 export type Stack = {
   /** What the functions need, whoever runs them. */
   readonly variables: Variables;
+  /** Everybody's but Postgres' and Redis': it is moved on Stripe's control page. */
+  readonly clock: Clock;
   readonly postgres: { readonly ownerUrl: string; readonly gateway: Gateway } | undefined;
   readonly upstash: Upstash | undefined;
   readonly stripe: StripeStandIn | undefined;
@@ -51,12 +56,14 @@ export type Stack = {
  * Starts each stand-in at the address its variables name. A service of your own is left alone: never migrated, never set up.
  * @throws PortBusy with the holder of a port; BadEnvironment; a stand-in's own error. Nothing is left running then.
  */
-export async function startStack({ environment, siteUrl, keepIn }: StackOptions): Promise<Stack> {
+export async function startStack(options: StackOptions): Promise<Stack> {
+  const { environment, siteUrl, onPassed, keepIn } = options;
   const { standIns } = environment;
   // `netlify dev` gives the functions its own address in the same way.
   const variables: Variables = { ...environment.variables, URL: siteUrl };
   const env = parseEnv(variables);
   await assertPortsFree(portsOf(environment));
+  const clock = createClock(() => new Date(), onPassed);
 
   const closers: (() => Promise<void>)[] = [];
   let closed: Promise<void> | undefined;
@@ -86,6 +93,7 @@ export async function startStack({ environment, siteUrl, keepIn }: StackOptions)
         seedProcessor: false,
         // It leaves room for bursts of ours: a limit that is passed costs everybody thirty seconds.
         gameRequestsPerSecond: 1,
+        aheadMs: () => clock.aheadMs(),
       }),
     );
     const openVenice = openAirtable.then((base) => {
@@ -100,7 +108,7 @@ export async function startStack({ environment, siteUrl, keepIn }: StackOptions)
         startUpstash({ port: portIn(env.UPSTASH_REDIS_REST_URL), token: env.UPSTASH_REDIS_REST_TOKEN }),
       ),
       start("stripe", () =>
-        startStripe({ port: portIn(variables["STRIPE_API_BASE"]), apiKey: env.STRIPE_SECRET_KEY }),
+        startStripe({ port: portIn(variables["STRIPE_API_BASE"]), apiKey: env.STRIPE_SECRET_KEY, clock }),
       ),
       openAirtable,
       openVenice,
@@ -108,6 +116,7 @@ export async function startStack({ environment, siteUrl, keepIn }: StackOptions)
         startMailbox({
           port: portIn(variables["MAIL_API_BASE"]),
           apiKey: variables["RESEND_API_KEY"] ?? "",
+          now: () => clock.now(),
           previews: () => letterPreviews(siteUrl),
         }),
       ),
@@ -130,7 +139,7 @@ export async function startStack({ environment, siteUrl, keepIn }: StackOptions)
       airtable && settleProcessor(env),
     ]);
     if (postgres && keepIn !== undefined) await meetEmptyVendors(postgres.ownerUrl, stripe, airtable);
-    return { variables, postgres, upstash, stripe, airtable, venice, mailbox, close };
+    return { variables, clock, postgres, upstash, stripe, airtable, venice, mailbox, close };
   } catch (error) {
     await close();
     throw error;

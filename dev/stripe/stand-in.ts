@@ -2,7 +2,7 @@
 import { billingActions, type BillingActions } from "./actions/billing.ts";
 import { aftermathActions, type AftermathActions } from "./actions/aftermath.ts";
 import { checkoutActions, type CheckoutActions } from "./actions/checkout.ts";
-import type { Clock } from "./clock.ts";
+import type { Clock } from "../clock.ts";
 import { createEndpoint } from "./objects/webhook-endpoints.ts";
 import { problemsOf } from "./shapes/check.ts";
 import { copy, isHash, type StoredEvent, type World } from "./world.ts";

@@ -1,10 +1,10 @@
 /** Starts a stand-in for Stripe on a loopback port: the real SDK runs against it unchanged. */
 import { Hono } from "hono";
+import { createClock, type Clock } from "../clock.ts";
 import { createFaults, type Faults } from "../wire/faults.ts";
 import type { BillingSettings } from "./billing/state.ts";
 import { serve } from "../wire/serve.ts";
 import { createExpander, mountApi } from "./api.ts";
-import { createClock, type Clock } from "./clock.ts";
 import { mountControl } from "./control/routes.ts";
 import { mountCheckout } from "./hosted/checkout.ts";
 import { mountInvoices } from "./hosted/invoice.ts";
@@ -29,7 +29,9 @@ export type StripeOptions = {
   readonly apiKey: string;
   /** An endpoint for all events, signed with this secret. */
   readonly webhook?: { readonly url: string; readonly secret: string };
-  /** The clock below `clock`: `created`, expiry, signatures. The machine's by default. */
+  /** For `created`, expiry, signatures. One of its own by default, above `now`. */
+  readonly clock?: Clock;
+  /** The machine's by default. */
   readonly now?: () => Date;
   /** 0 up to 1, for ids. `Math.random` by default. */
   readonly random?: () => number;
@@ -69,7 +71,7 @@ export async function startStripe(options: StripeOptions): Promise<StripeStandIn
   refuseRealKeys(options.apiKey, process.env["NODE_ENV"]);
   const sdk = await loadSdk();
   let url = "";
-  const clock = createClock(options.now ?? (() => new Date()));
+  const clock = options.clock ?? createClock(options.now ?? (() => new Date()));
   const webhooks = createWebhooks(() => world, options.retryDelaysMs ?? RETRY_DELAYS_MS);
   const waiting = createLater(options.advancingMs ?? ADVANCING_MS);
   const world: World = createWorld({

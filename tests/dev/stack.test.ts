@@ -4,6 +4,8 @@ import { mkdir, rm, writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { Worker } from "node:worker_threads";
 import pg from "pg";
 import { afterEach, describe, expect, test } from "vitest";
 import * as z from "zod";
@@ -17,10 +19,11 @@ import {
   withFreePorts,
 } from "../../dev/environment.ts";
 import { assertPortsFree, holderOf, PortBusy } from "../../dev/ports.ts";
-import { readProject } from "../../dev/project.ts";
+import { projectFolder, readProject } from "../../dev/project.ts";
 import { createSchedules, gameJob, townJob } from "../../dev/schedules.ts";
 import { portsOf, startStack, type Stack } from "../../dev/stack.ts";
 import { startUpstash } from "../../dev/upstash/start.ts";
+import { DAY_MS } from "../../lib/clock.ts";
 import { openNeon } from "../../lib/db/neon.ts";
 import { sql } from "../../lib/db/port.ts";
 import { parseEnv } from "../../lib/env.ts";
@@ -66,6 +69,25 @@ describe("the stack", () => {
     const ports = portsOf(environment);
     await stack.close();
     await expect(assertPortsFree(ports)).resolves.toBeUndefined();
+  });
+
+  test("a day advanced at Stripe passes in Venice and for the functions, too, and is told", async () => {
+    const environment = chooseEnvironment({}, await withFreePorts(devVariables));
+    const passed: number[] = [];
+    const onPassed = (from: Date, to: Date) => void passed.push(to.getTime() - from.getTime());
+    stack = await startStack({ environment, siteUrl: "http://localhost:1", onPassed });
+    const { stripe, airtable } = stack;
+    const day = { days: 1 };
+    await fetch(`${stripe?.url ?? ""}/_control/billing/advance`, {
+      method: "POST",
+      body: JSON.stringify(day),
+    });
+    expect(passed).toEqual([DAY_MS]);
+    const tomorrow = Date.now() + DAY_MS;
+    const written = airtable?.setDucats("CASCADE_PAYMENT_PROCESSOR", 5).fields["UpdatedAt"];
+    for (const moment of [String(written), stack.clock.now(), await functionsNow(stripe?.url)])
+      expect(Math.abs(new Date(moment).getTime() - tomorrow)).toBeLessThan(60_000);
+    expect(Math.abs((await functionsNow("")).getTime() - Date.now())).toBeLessThan(60_000);
   });
 
   test("leaves a service of your own alone", async () => {
@@ -223,6 +245,25 @@ describe("schedules", () => {
     }
   });
 
+  test("what came due in time that was passed over is fired once", async () => {
+    const fired: string[] = [];
+    const job = (name: string, cron: string) => ({
+      ...{ name, cron, about: "" },
+      run: () => Promise.resolve({ ok: true, said: String(fired.push(name)) }),
+    });
+    const running = createSchedules(
+      [job("each minute", "* * * * *"), job("by night", "20 4 * * *")],
+      () => undefined,
+    );
+    await running.passOver(new Date("2026-11-20T03:00:10Z"), new Date("2026-11-20T03:00:50Z"));
+    expect(fired).toEqual([]);
+    await running.passOver(new Date("2026-11-20T03:00:10Z"), new Date("2026-11-20T04:19:00Z"));
+    expect(fired).toEqual(["each minute"]);
+    await running.passOver(new Date("2026-11-20T04:19:30Z"), new Date("2026-12-20T00:00:00Z"));
+    expect(fired).toEqual(["each minute", "each minute", "by night"]);
+    running.close();
+  });
+
   test("the game's job says what the game did", async () => {
     const airtable = await startAirtable();
     try {
@@ -270,6 +311,22 @@ test("a kept database meets vendors that begin empty", async () => {
     await rm(keepIn, { recursive: true, force: true });
   }
 });
+
+/** The time in a thread that has begun as a function's does. */
+function functionsNow(stripeUrl = ""): Promise<Date> {
+  const clock = pathToFileURL(join(projectFolder, "dev", "functions-clock.ts")).href;
+  const source = `await import("${clock}"); (await import("node:worker_threads")).parentPort.postMessage(
+    [new Date() instanceof Date, new Date(0).getTime() === 0, Date.parse(Date()) > Date.now() - 2000, Date.now()]);`;
+  const url = new URL(`data:text/javascript,${encodeURIComponent(source)}`);
+  const thread = new Worker(url, { env: { STRIPE_API_BASE: stripeUrl } });
+  return new Promise((resolve, reject) => {
+    thread.once("error", reject);
+    thread.once("message", ([isDate, staysWhatItIs, isText, now]) => {
+      expect([isDate, staysWhatItIs, isText]).toEqual([true, true, true]);
+      resolve(new Date(Number(now)));
+    });
+  });
+}
 
 function listen(port: number): Promise<Server> {
   return new Promise((resolve, reject) => {

@@ -75,3 +75,37 @@ test("without JavaScript the buttons lead to sign in, and then to the payment pa
     await page.getByText("$50,000.00").first().waitFor();
   });
 }, 120_000);
+
+test("a renewal that is not paid: the account says until when it serves, and a week later what is left", async () => {
+  const stripe = site().stack.stripe;
+  if (!stripe) throw new Error("no stand-in for Stripe");
+  const email = "debitore@example.com";
+  await visit({}, async (page) => {
+    const state = (wanted: string) =>
+      page.locator(`[data-testid=tier-state][data-state=${wanted}]`).waitFor();
+    /** A session doesn't outlive the month. */
+    const later = async (by: Parameters<typeof stripe.advance>[0]) => {
+      stripe.advance(by);
+      await stripe.flush();
+      await site().fire("keep-subscriptions");
+      await page.goto(`${site().url}/sign-in/`);
+      await page.fill("[name=email]", email);
+      await page.fill("[name=password]", password);
+      await page.getByTestId("sign-in-submit").click();
+      await page.waitForURL("**/account/");
+    };
+    await page.goto(`${site().url}/sign-up/`);
+    await signUp(page, email, "RialtoBanker");
+    await page.waitForURL("**/account/");
+    await page.goto(site().url);
+    await page.getByTestId("start-builder").click();
+    await page.waitForURL(`${stripe.url}/c/pay/**`);
+    await page.getByRole("button", { name: /^(pay|subscribe)/i }).click();
+    await state("active");
+    for (const { id } of stripe.world.paymentMethods.oldestFirst()) stripe.turnCard(id, "4000000000000341");
+    await later({ days: 32 });
+    await state("grace");
+    await later({ days: 7 });
+    await state("lapsed");
+  });
+}, 120_000);

@@ -1,6 +1,6 @@
 /** What happens to subscriptions without the API: time passes, cards change, customers use the hosted pages. */
 import type { Stripe } from "stripe";
-import type { Clock } from "../clock.ts";
+import type { Clock } from "../../clock.ts";
 import type { Attempt } from "../billing/collect.ts";
 import { nextMoment } from "../billing/due.ts";
 import { boundary, type Every } from "../billing/interval.ts";

@@ -55,9 +55,9 @@ function cardButton(method: string, card: string, label: string): Html {
   return button(`payment-methods/${method}/turn`, label, { card });
 }
 
-/** Time passes for whoever does not live by a test clock. */
+/** Time passes for whoever does not live by a test clock; it never goes back, for what was written stays. */
 export function timeButtons(): Html {
   return html`${button("billing/advance", "Advance a day", { days: "1" })}
   ${button("billing/advance", "Advance a month", { months: "1" })}
-  ${button("billing/next", "To the next event")} ${button("clock/resume", "Back to the real time")}`;
+  ${button("billing/next", "To the next event")}`;
 }

@@ -65,9 +65,18 @@ export function controlPage({ world, webhooks, faults }: Controlled): Html {
               world.paymentIntents.newestFirst().slice(0, SHOWN_ROWS).map(intentRow),
             )}
           </section>
+          <section class="panel" aria-labelledby="time">
+            <h2 id="time">Time</h2>
+            <p>Now: ${time(world.seconds())}. ${timeButtons()}</p>
+            <p class="soft">
+              All that npm start runs goes along: the functions and what they do by the hour, Venice, the
+              mailbox. Your session may be over then: sign in again. Time goes back only when the stand-ins
+              are started again. Functions that Netlify bundles (netlify dev alone, npm start -- --bundled)
+              keep the machine's time: don't move it there.
+            </p>
+          </section>
           <section class="panel" aria-labelledby="subscriptions">
             <h2 id="subscriptions">Subscriptions</h2>
-            <p>Now: ${time(world.seconds())}. ${timeButtons()}</p>
             ${table(
               ["Created", "Subscription", "For", "Status", "Period"],
               world.billing.subscriptions

@@ -2,7 +2,7 @@
 import type { Context, Hono } from "hono";
 import { z } from "zod";
 import type { Faults } from "../../wire/faults.ts";
-import type { Clock } from "../clock.ts";
+import type { Clock } from "../../clock.ts";
 import type { Gate } from "../protocol/gate.ts";
 import type { Actions } from "../stand-in.ts";
 import type { Webhooks } from "../webhooks/deliver.ts";
@@ -49,6 +49,8 @@ export function mountControl(app: Hono, controlled: Controlled): void {
       return { shut: false };
     }),
   );
+  // The functions of `npm start` live by it (dev/functions-clock.ts).
+  app.get("/_control/clock", (context) => context.json({ now: clock.now(), aheadMs: clock.aheadMs() }));
   app.post("/_control/clock/set", (context) =>
     act(context, setting, ({ at }) => {
       clock.set(new Date(at));

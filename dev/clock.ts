@@ -1,7 +1,9 @@
-/** The stand-in's clock: the machine's (or the one it was started with), until somebody sets it. */
+/** The stand-ins' clock: the machine's (or the one it was started with), until somebody moves it. */
 
 export type Clock = {
   now(): Date;
+  /** How far it is ahead of the clock below it. */
+  aheadMs(): number;
   /** Stands still at this moment: all that happens now happens in the same second. */
   set(at: Date): void;
   /** Moves on by so much (back, when it is negative), standing or running. */
@@ -10,16 +12,26 @@ export type Clock = {
   resume(): void;
 };
 
-/** @param base the clock below; it is asked each time. */
-export function createClock(base: () => Date): Clock {
+/**
+ * @param base the clock below; it is asked each time.
+ * @param passed told when it was moved forwards: time passed at once.
+ */
+export function createClock(
+  base: () => Date,
+  passed: (from: Date, to: Date) => void = () => undefined,
+): Clock {
   let standing: number | undefined;
   let offsetMs = 0;
+  const now = (): Date => new Date(standing ?? base().getTime() + offsetMs);
   return {
-    now: () => new Date(standing ?? base().getTime() + offsetMs),
+    now,
+    aheadMs: () => now().getTime() - base().getTime(),
     set: (at) => void (standing = at.getTime()),
     advance(ms) {
+      const from = now();
       if (standing === undefined) offsetMs += ms;
       else standing += ms;
+      if (ms > 0) passed(from, now());
     },
     resume() {
       standing = undefined;
