@@ -26,15 +26,11 @@ export type Backstage = {
 export async function startBackstage(options: BackstageOptions): Promise<Backstage> {
   const { project, environment, siteUrl, controlPort, keepIn } = options;
   await assertPortsFree({ "the control centre": controlPort });
-  let passing = Promise.resolve();
   const stack = await startStack({
     environment,
     siteUrl,
     keepIn,
-    // What Stripe had to say of that time arrives before our own work is done.
-    onPassed(from, to) {
-      passing = passing.then(() => stack.stripe?.flush()).then(() => schedules.passOver(from, to));
-    },
+    afterDay: (from, to) => schedules.passOver(from, to),
   });
   const jobs = [
     ...functionJobs(project, siteUrl),

@@ -12,14 +12,8 @@ export type Clock = {
   resume(): void;
 };
 
-/**
- * @param base the clock below; it is asked each time.
- * @param passed told when it was moved forwards: time passed at once.
- */
-export function createClock(
-  base: () => Date,
-  passed: (from: Date, to: Date) => void = () => undefined,
-): Clock {
+/** @param base the clock below; it is asked each time. */
+export function createClock(base: () => Date): Clock {
   let standing: number | undefined;
   let offsetMs = 0;
   const now = (): Date => new Date(standing ?? base().getTime() + offsetMs);
@@ -28,10 +22,8 @@ export function createClock(
     aheadMs: () => now().getTime() - base().getTime(),
     set: (at) => void (standing = at.getTime()),
     advance(ms) {
-      const from = now();
       if (standing === undefined) offsetMs += ms;
       else standing += ms;
-      if (ms > 0) passed(from, now());
     },
     resume() {
       standing = undefined;

@@ -1,5 +1,6 @@
 /** Fires what netlify.toml schedules, as the platform does in production and `netlify dev` doesn't; and the game's job. */
 import { Cron } from "croner";
+import { HOUR_MS } from "../lib/clock.ts";
 import type { Airtable } from "./airtable/start.ts";
 import type { Project } from "./project.ts";
 import type { Upstash } from "./upstash/start.ts";
@@ -19,7 +20,7 @@ export type Schedules = {
   list(): { readonly job: Job; readonly next: Date | null; readonly last: Firing | undefined }[];
   /** Fires a job now; undefined for an unknown name. Never throws: what went wrong is what it said. */
   fire(name: string): Promise<Firing | undefined>;
-  /** Time was moved on: what came due on the way is fired, each job once. */
+  /** Time was moved on: what came due on the way is fired once; what is due within the hour comes by itself soon. */
   passOver(from: Date, to: Date): Promise<void>;
   /** Lets the clock fire the jobs, too. */
   start(): void;
@@ -124,10 +125,11 @@ export function createSchedules(
       return job && (await fire(job));
     },
     async passOver(from, to) {
-      for (const job of jobs) {
-        const due = timers.get(job.name)?.nextRun(from);
-        if (due && due <= to) await fireByClock(job);
-      }
+      const due = jobs.filter(({ name }) => {
+        const [first, second] = timers.get(name)?.nextRuns(2, from) ?? [];
+        return first && second && first <= to && second.getTime() - first.getTime() >= HOUR_MS;
+      });
+      await Promise.all(due.map(fireByClock));
     },
     start() {
       for (const timer of timers.values()) timer.resume();

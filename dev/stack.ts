@@ -30,8 +30,8 @@ export type StackOptions = {
   readonly environment: Environment;
   /** Where the site answers: Stripe's webhooks go there. */
   readonly siteUrl: string;
-  /** The stand-ins' time was moved on. */
-  readonly onPassed?: (from: Date, to: Date) => void;
+  /** What else is done when days pass on Stripe's control page, after each of them. */
+  readonly afterDay?: (from: Date, to: Date) => Promise<void>;
   /** A folder that keeps the database between runs; without it everything is thrown away at the end. */
   readonly keepIn?: string | undefined;
 };
@@ -57,13 +57,13 @@ export type Stack = {
  * @throws PortBusy with the holder of a port; BadEnvironment; a stand-in's own error. Nothing is left running then.
  */
 export async function startStack(options: StackOptions): Promise<Stack> {
-  const { environment, siteUrl, onPassed, keepIn } = options;
+  const { environment, siteUrl, afterDay, keepIn } = options;
   const { standIns } = environment;
   // `netlify dev` gives the functions its own address in the same way.
   const variables: Variables = { ...environment.variables, URL: siteUrl };
   const env = parseEnv(variables);
   await assertPortsFree(portsOf(environment));
-  const clock = createClock(() => new Date(), onPassed);
+  const clock = createClock(() => new Date());
 
   const closers: (() => Promise<void>)[] = [];
   let closed: Promise<void> | undefined;
@@ -108,7 +108,10 @@ export async function startStack(options: StackOptions): Promise<Stack> {
         startUpstash({ port: portIn(env.UPSTASH_REDIS_REST_URL), token: env.UPSTASH_REDIS_REST_TOKEN }),
       ),
       start("stripe", () =>
-        startStripe({ port: portIn(variables["STRIPE_API_BASE"]), apiKey: env.STRIPE_SECRET_KEY, clock }),
+        startStripe({
+          ...{ port: portIn(variables["STRIPE_API_BASE"]), apiKey: env.STRIPE_SECRET_KEY, clock },
+          ...(afterDay && { afterDay }),
+        }),
       ),
       openAirtable,
       openVenice,

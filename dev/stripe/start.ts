@@ -5,6 +5,7 @@ import { createFaults, type Faults } from "../wire/faults.ts";
 import type { BillingSettings } from "./billing/state.ts";
 import { serve } from "../wire/serve.ts";
 import { createExpander, mountApi } from "./api.ts";
+import { createPassing, type AfterDay } from "./control/passing.ts";
 import { mountControl } from "./control/routes.ts";
 import { mountCheckout } from "./hosted/checkout.ts";
 import { mountInvoices } from "./hosted/invoice.ts";
@@ -31,6 +32,8 @@ export type StripeOptions = {
   readonly webhook?: { readonly url: string; readonly secret: string };
   /** For `created`, expiry, signatures. One of its own by default, above `now`. */
   readonly clock?: Clock;
+  /** What else is done when days pass on the control page, after each of them. */
+  readonly afterDay?: AfterDay;
   /** The machine's by default. */
   readonly now?: () => Date;
   /** 0 up to 1, for ids. `Math.random` by default. */
@@ -99,13 +102,19 @@ export async function startStripe(options: StripeOptions): Promise<StripeStandIn
   const faults = createFaults((_, status) => refuse(protocol, refusalOfStatus(status)));
   const actions = createActions(world, clock);
 
+  async function flush(): Promise<void> {
+    await waiting.done();
+    await webhooks.flush();
+  }
+  const passing = createPassing(actions, clock, flush, options.afterDay ?? (() => Promise.resolve()));
+
   const app = new Hono();
   mountApi(app, protocol, faults);
   mountCheckout(app, world);
   mountInvoices(app, world);
   mountPortal(app, world);
   faults.mount(app);
-  mountControl(app, { world, actions, webhooks, faults, gate, clock });
+  mountControl(app, { world, actions, webhooks, faults, gate, clock, passing });
   const served = await serve(app, options.port ?? 0);
   url = served.url;
   if (options.webhook) actions.listen(options.webhook);
@@ -121,10 +130,7 @@ export async function startStripe(options: StripeOptions): Promise<StripeStandIn
     clock,
     gate,
     world,
-    async flush() {
-      await waiting.done();
-      await webhooks.flush();
-    },
+    flush,
     async close() {
       waiting.close();
       gate.open();

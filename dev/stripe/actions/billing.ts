@@ -20,8 +20,8 @@ export type BillingActions = {
   setBilling(settings: Partial<BillingSettings>): BillingSettings;
   /** Moves the stand-in's own clock on and does all that becomes due, each thing at its time. */
   advance(by: { ms: number } | { days: number } | { months: number }): Date;
-  /** To the next moment at which a subscription has something due. @returns it, undefined when nothing is. */
-  advanceToNext(): Date | undefined;
+  /** The next moment at which a subscription has something due. */
+  nextDue(): Date | undefined;
   /** Advances a test clock and has done so when it returns; no limit but those of the API. @throws Refusal */
   advanceClock(clockId: string, to: number): Stripe.TestHelpers.TestClock;
   /** Stores a card with a customer as a hosted page would; its holder has proved who they are. */
@@ -63,11 +63,10 @@ export function billingActions(world: World, clock: Clock): BillingActions {
       return world.billing.settings;
     },
     advance,
-    advanceToNext() {
+    nextDue() {
       sweep(world);
       const next = nextMoment(world, null);
-      if (next === undefined || next === Infinity) return undefined;
-      return advance({ ms: next * 1000 - clock.now().getTime() });
+      return next === undefined || next === Infinity ? undefined : new Date(next * 1000);
     },
     advanceClock(clockId, to) {
       const found = world.billing.clocks.get(clockId);
@@ -137,7 +136,8 @@ function portalActions(world: World): PortalActions {
   };
 }
 
-function msOf(now: Date, by: { ms: number } | { days: number } | { months: number }): number {
+/** How long that is from now on. */
+export function msOf(now: Date, by: { ms: number } | { days: number } | { months: number }): number {
   if ("ms" in by) return by.ms;
   if ("days" in by) return by.days * DAY_MS;
   const seconds = Math.floor(now.getTime() / 1000);

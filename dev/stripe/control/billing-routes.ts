@@ -1,8 +1,11 @@
 /** `/_control/…`: time passes for subscriptions, and what customers and banks do about their invoices. */
 import type { Hono } from "hono";
 import { z } from "zod";
+import type { Clock } from "../../clock.ts";
+import { msOf } from "../actions/billing.ts";
 import type { Actions } from "../stand-in.ts";
 import { act, defined, idIn, nothing } from "./act.ts";
+import type { Passing } from "./passing.ts";
 
 const passing = z.union([
   z.strictObject({ days: z.int().min(1) }),
@@ -23,15 +26,20 @@ const proving = z.strictObject({ how: z.enum(["completes", "fails"]) });
 const warning = z.strictObject({ fraudType: z.string().optional() });
 const advancing = z.strictObject({ to: z.int() });
 
-export function mountBillingRoutes(app: Hono, actions: Actions): void {
+export function mountBillingRoutes(app: Hono, actions: Actions, clock: Clock, time: Passing): void {
+  function pass(to: Date) {
+    time.begin(to);
+    return { now: clock.now(), until: to };
+  }
+
   app.post("/_control/billing/settings", (context) =>
     act(context, setting, (settings) => actions.setBilling(defined(settings))),
   );
   app.post("/_control/billing/advance", (context) =>
-    act(context, passing, (by) => ({ now: actions.advance(by) })),
+    act(context, passing, (by) => pass(new Date(clock.now().getTime() + msOf(clock.now(), by)))),
   );
   app.post("/_control/billing/next", (context) =>
-    act(context, nothing, () => ({ now: actions.advanceToNext() ?? null })),
+    act(context, nothing, () => pass(actions.nextDue() ?? clock.now())),
   );
   app.post("/_control/test-clocks/:id/advance", (context) =>
     act(context, advancing, ({ to }) => actions.advanceClock(idIn(context), to)),

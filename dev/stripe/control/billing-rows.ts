@@ -56,7 +56,8 @@ function cardButton(method: string, card: string, label: string): Html {
 }
 
 /** Time passes for whoever does not live by a test clock; it never goes back, for what was written stays. */
-export function timeButtons(): Html {
+export function timeLine(until: Date | undefined): Html {
+  if (until) return html`<strong>It passes day by day, until ${time(until.getTime() / 1000)}.</strong>`;
   return html`${button("billing/advance", "Advance a day", { days: "1" })}
   ${button("billing/advance", "Advance a month", { months: "1" })}
   ${button("billing/next", "To the next event")}`;

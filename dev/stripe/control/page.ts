@@ -7,7 +7,7 @@ import type { Delivery } from "../webhooks/deliver.ts";
 import { balanceOf } from "../objects/balance.ts";
 import { sweep } from "../sweep.ts";
 import type { StoredEvent, World } from "../world.ts";
-import { invoiceRow, subscriptionRow, timeButtons } from "./billing-rows.ts";
+import { invoiceRow, subscriptionRow, timeLine } from "./billing-rows.ts";
 import { button, table, time, type Html } from "./elements.ts";
 import { disputeRow, intentRow, payoutRow, refundRow } from "./payment-rows.ts";
 import type { Controlled } from "./routes.ts";
@@ -27,7 +27,7 @@ input[type=number], select { width: auto; max-width: 9rem; padding: .35rem .5rem
 .good { color: var(--good); } .bad { color: var(--bad); }
 `);
 
-export function controlPage({ world, webhooks, faults }: Controlled): Html {
+export function controlPage({ world, webhooks, faults, passing }: Controlled): Html {
   sweep(world);
   const deliveries = Map.groupBy(webhooks.deliveries, (delivery) => delivery.eventId);
   return html`<!doctype html>
@@ -36,6 +36,7 @@ export function controlPage({ world, webhooks, faults }: Controlled): Html {
         <meta charset="utf-8" />
         <meta name="viewport" content="width=device-width, initial-scale=1" />
         <title>Stripe stand-in</title>
+        ${passing.until() ? html`<meta http-equiv="refresh" content="1" />` : ""}
         <style>
           ${style}${layout}
         </style>
@@ -67,7 +68,7 @@ export function controlPage({ world, webhooks, faults }: Controlled): Html {
           </section>
           <section class="panel" aria-labelledby="time">
             <h2 id="time">Time</h2>
-            <p>Now: ${time(world.seconds())}. ${timeButtons()}</p>
+            <p>Now: ${time(world.seconds())}. ${timeLine(passing.until())}</p>
             <p class="soft">
               All that npm start runs goes along: the functions and what they do by the hour, Venice, the
               mailbox. Your session may be over then: sign in again. Time goes back only when the stand-ins

@@ -11,6 +11,7 @@ import { sweep } from "../sweep.ts";
 import { act, nothing } from "./act.ts";
 import { mountBillingRoutes } from "./billing-routes.ts";
 import { controlPage } from "./page.ts";
+import type { Passing } from "./passing.ts";
 import { mountPaymentRoutes } from "./payment-routes.ts";
 import { mountSessionRoutes } from "./session-routes.ts";
 import { mountWebhookRoutes } from "./webhook-routes.ts";
@@ -22,20 +23,21 @@ export type Controlled = {
   readonly faults: Faults;
   readonly gate: Gate;
   readonly clock: Clock;
+  readonly passing: Passing;
 };
 
 const setting = z.strictObject({ at: z.iso.datetime() });
 const advancing = z.strictObject({ ms: z.int() });
 
 export function mountControl(app: Hono, controlled: Controlled): void {
-  const { world, actions, webhooks, gate, clock } = controlled;
+  const { world, actions, webhooks, gate, clock, passing } = controlled;
 
   app.get("/_control", (context) => context.html(controlPage(controlled)));
   app.get("/_control/", (context) => context.redirect("/_control"));
   mountSessionRoutes(app, actions);
   mountPaymentRoutes(app, actions);
   mountWebhookRoutes(app, actions, webhooks);
-  mountBillingRoutes(app, actions);
+  mountBillingRoutes(app, actions, clock, passing);
 
   app.post("/_control/gate/shut", (context) =>
     act(context, nothing, () => {
@@ -50,7 +52,9 @@ export function mountControl(app: Hono, controlled: Controlled): void {
     }),
   );
   // The functions of `npm start` live by it (dev/functions-clock.ts).
-  app.get("/_control/clock", (context) => context.json({ now: clock.now(), aheadMs: clock.aheadMs() }));
+  app.get("/_control/clock", (context) =>
+    context.json({ now: clock.now(), aheadMs: clock.aheadMs(), until: passing.until() ?? null }),
+  );
   app.post("/_control/clock/set", (context) =>
     act(context, setting, ({ at }) => {
       clock.set(new Date(at));
