@@ -221,7 +221,7 @@ begin
   v_burned := v_purchase.burned_millis;
   v_owed := v_purchase.owed_millis;
   perform from deliveries
-  where (purchase_id = v_purchase.id and status in ('pending', 'cancelled'))
+  where (purchase_id = v_purchase.id and status in ('pending', 'planned', 'cancelled'))
     or (account_id = v_purchase.account_id and purchase_id is null and status = 'pending')
   order by id for update;
   select wallet, -debt into strict v_wallet, v_debt from balances where account_id = v_purchase.account_id for update;
@@ -288,7 +288,7 @@ begin
     where purchase_id = v_purchase.id and status = 'cancelled' and millis <= v_wallet + v_wallet_leg for update;
     if found then
       update deliveries set status = 'pending', attempt = attempt + 1, transport = null, asked_at = null, concluded_at = null,
-        tries = 0, next_at = p_at
+        tries = 0, next_at = p_at, planned_at = null, record_id = null, inert_at = null, looked_at = null
       where id = v_delivery.id;
       v_wallet_leg := v_wallet_leg - v_delivery.millis;
       v_transit_leg := v_delivery.millis;
@@ -312,6 +312,11 @@ begin
   update purchases set frozen_millis = v_frozen, burned_millis = v_burned, owed_millis = v_owed,
     at_risk_millis = greatest(v_want - v_burned - v_frozen, 0), reversals = v_purchase.reversals
   where id = v_purchase.id;
+  if v_want > 0 then
+    -- Whether its row still waits inert in Venice, the next claim sees (pin_records, 0016).
+    update deliveries set parked_at = null, next_at = p_at
+    where purchase_id = v_purchase.id and status = 'planned' and transport = 'rows' and parked_at is not null;
+  end if;
   if v_owed <> v_purchase.owed_millis then
     insert into refund_debts (purchase_id, account_id, open_millis) values (v_purchase.id, v_purchase.account_id, 0)
     on conflict do nothing;
@@ -323,6 +328,25 @@ begin
   -- What has come back beyond this purchase's own debt repays others'.
   if v_debt_leg > 0 then
     perform repay_refund_debts(v_purchase.account_id, v_debt_leg);
+  end if;
+end
+$$;
+
+-- Internal. A delivery whose row in Venice was just seen inert, and whose purchase is being taken back: as if it had never been begun.
+-- What its purchase does not need repays a debt first. The caller holds the purchase and the delivery.
+create function cancel_inert_delivery(p_at timestamptz, p_delivery text) returns void
+language plpgsql security definer set search_path = pg_catalog, public, pg_temp
+as $$
+declare
+  v_delivery deliveries;
+begin
+  update deliveries set status = 'pending' where id = p_delivery returning * into strict v_delivery;
+  perform apply_reversals(p_at, (select payment_intent from purchases where id = v_delivery.purchase_id));
+  update deliveries set status = 'cancelled', concluded_at = p_at, leased_until = null
+  where id = p_delivery and status = 'pending';
+  if found then
+    perform post(p_at, 'cancelled:' || p_delivery || '-' || v_delivery.attempt, 'reversal',
+      credit_legs(v_delivery.account_id, v_delivery.millis) || ('transit', v_delivery.account_id, -v_delivery.millis)::leg);
   end if;
 end
 $$;
