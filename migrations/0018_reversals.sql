@@ -615,12 +615,12 @@ as $$
 $$;
 
 -- For admins: asks for a refund of a settled purchase, or of a payment that was set aside; p_cents null for all that is left.
--- Its ducats are frozen here, before Stripe is asked. Outcome: {kind: 'unauthorised' | 'not_found' | 'not_paid' |
--- 'key_reused'} | {kind: 'too_much', leftCents} | {kind: 'asked' | 'made' | 'refused', id, payment, amountCents, purchaseId,
+-- Its ducats are frozen here, before Stripe is asked. p_livemode: the mode of the key that Stripe would be asked with.
+-- Outcome: {kind: 'unauthorised' | 'not_found' | 'not_paid' | 'other_mode' | 'key_reused'} | {kind: 'too_much', leftCents} | {kind: 'asked' | 'made' | 'refused', id, payment, amountCents, purchaseId,
 -- error}.
 create function request_refund(
   p_at timestamptz, p_visit jsonb, p_session text, p_id text, p_purchase text, p_payment text, p_cents bigint,
-  p_reason text, p_key text
+  p_reason text, p_key text, p_livemode boolean
 ) returns jsonb
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp
 as $$
@@ -649,6 +649,8 @@ begin
   end if;
   if v_payment is null or v_paid = 0 or (p_payment is null and v_purchase.status <> 'paid') then
     return jsonb_build_object('kind', 'not_paid');
+  elsif p_livemode <> coalesce((select livemode from quarantines where payment = v_payment), v_purchase.livemode) then
+    return jsonb_build_object('kind', 'other_mode');
   end if;
   select * into v_request from refund_requests where payment = v_payment and idempotency_key = p_key;
   if found and p_cents is distinct from v_request.amount_cents and p_cents is not null then

@@ -2,18 +2,27 @@
 import type StripeSdk from "stripe";
 import { SECOND_MS } from "../clock.ts";
 import { Unavailable } from "../errors.ts";
+import { found } from "./read-history.ts";
 import type { DisputeRead, PaymentRead, RefundOrder, RefundOutcome, RefundRead } from "./port.ts";
 
 /** More than Stripe makes of one payment. */
 const limit = 100;
 
-export async function readPayment(sdk: StripeSdk, payment: string, onTrip: () => void): Promise<PaymentRead> {
+export async function readPayment(
+  sdk: StripeSdk,
+  payment: string,
+  onTrip: () => void,
+): Promise<PaymentRead | null> {
   for (let trips = 0; trips < 3; trips += 1) onTrip();
-  const [intent, refunds, disputes] = await Promise.all([
-    sdk.paymentIntents.retrieve(payment),
-    sdk.refunds.list({ payment_intent: payment, limit }),
-    sdk.disputes.list({ payment_intent: payment, limit }),
-  ]);
+  const read = await found(() =>
+    Promise.all([
+      sdk.paymentIntents.retrieve(payment),
+      sdk.refunds.list({ payment_intent: payment, limit }),
+      sdk.disputes.list({ payment_intent: payment, limit }),
+    ]),
+  );
+  if (read === null) return null;
+  const [intent, refunds, disputes] = read;
   // The SDK returns any JSON without an `error` key as a success: look at what it is.
   if (!isObject(intent, "payment_intent") || !isObject(refunds, "list") || !isObject(disputes, "list"))
     throw new Unavailable("stripe", { effect: "none", message: "Stripe's answer is no payment" });

@@ -159,8 +159,8 @@ export type Stripe = {
   verifyEvent(rawBody: string, signature: string): Promise<VerifiedEvent | null>;
   /** What a payment page for a subscription has made; null when nothing. @throws Unavailable */
   subscriptionOfSession(sessionId: string): Promise<string | null>;
-  /** As it is now, in three requests. @throws Unavailable */
-  readPayment(payment: string): Promise<PaymentRead>;
+  /** As it is now, in three requests. Null when Stripe doesn't have it. @throws Unavailable */
+  readPayment(payment: string): Promise<PaymentRead | null>;
   /** As it is now, in two requests, and one more for each invoice that is due. Null when Stripe doesn't have it. @throws Unavailable */
   readSubscription(id: string): Promise<SubscriptionRead | null>;
   /** An invoice that is paid is never paid again, with whatever key. @throws Unavailable (ask again with the same key) */

@@ -35,6 +35,11 @@ export default endpoint(
           });
         case "not_paid":
           return problem("not_refundable");
+        case "other_mode":
+          return problem("not_refundable", {
+            detail:
+              "Our key is for Stripe's other mode (test or live). Send it back in its dashboard, there.",
+          });
         case "key_reused":
           return problem("idempotency_key_reused");
         case "not_found":
