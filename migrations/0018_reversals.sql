@@ -427,7 +427,8 @@ begin
 end
 $$;
 
--- Internal. As in 0011, and what has already gone back of the payment.
+-- Internal. As in 0011, and what has already gone back of the payment. Money that comes for a purchase which was taken back, or
+-- corrected, because Stripe had none or less of it (0027), undoes that; where no payment was known, this is the one.
 create or replace function apply_payment_fact(p_at timestamptz, p_event text, p_livemode boolean, p_fact jsonb,
   out outcome text, out purchase_id text, out delivery_id text)
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp
@@ -442,6 +443,19 @@ begin
     return;
   end if;
   purchase_id := v_purchase.id;
+  if v_effect = 'paid' and p_livemode = v_purchase.livemode and p_fact ->> 'currency' = v_purchase.currency
+    and exists (select from corrections c where c.purchase_id = v_purchase.id and c.undone_at is null)
+  then
+    update purchases set payment_intent = p_fact ->> 'paymentIntent'
+    where id = v_purchase.id and payment_intent = 'unpaid_' || v_purchase.id;
+    select * into strict v_purchase from purchases where id = v_purchase.id;
+    if v_purchase.payment_intent = p_fact ->> 'paymentIntent'
+      and correct_payment(p_at, v_purchase, (p_fact ->> 'amountCents')::bigint)
+    then
+      outcome := 'corrected';
+      return;
+    end if;
+  end if;
   if v_effect = 'paid' then
     outcome := case
       when p_livemode <> v_purchase.livemode then 'mode_mismatch'
