@@ -173,6 +173,39 @@ create function share_millis(p_total bigint, p_cents bigint, p_paid bigint) retu
 language sql immutable set search_path = pg_catalog, public, pg_temp
 as $$ select case when p_paid = 0 then 0 else div(p_total::numeric * least(p_cents, p_paid), p_paid)::bigint end $$;
 
+-- Internal. What a payment that was set aside still needs. A second payment is sent back by itself, when no dispute is open; a purchase
+-- whose payments have all gone back is over, and in review again should one of them return.
+create function judge_quarantine(p_at timestamptz, p_payment text) returns void
+language plpgsql security definer set search_path = pg_catalog, public, pg_temp
+as $$
+declare
+  v_quarantine quarantines;
+  v_cents record := reversed_cents(p_payment);
+  v_left bigint;
+begin
+  select * into v_quarantine from quarantines where payment = p_payment;
+  if not found then
+    return;
+  end if;
+  v_left := v_quarantine.amount_cents - v_cents.refunded - v_cents.lost - v_cents.asked;
+  if v_quarantine.reason = 'second_payment' and v_left > 0 and v_cents.disputed = 0 then
+    insert into refund_requests (id, payment, purchase_id, amount_cents, reason, next_at, created_at, idempotency_key)
+    values ('rfd_' || substr(md5(p_payment), 1, 20), p_payment, v_quarantine.purchase_id, v_left, 'second payment', p_at, p_at,
+      'second payment')
+    on conflict (payment, idempotency_key) do nothing;
+  end if;
+  if v_quarantine.amount_cents > v_cents.refunded + v_cents.lost then
+    update purchases set status = 'review' where id = v_quarantine.purchase_id and status = 'expired';
+    return;
+  end if;
+  perform close_alert(p_at, 'payment_quarantined', p_payment);
+  update purchases p set status = 'expired'
+  where p.id = v_quarantine.purchase_id and p.status = 'review' and not exists (
+    select from quarantines q, lateral reversed_cents(q.payment) r
+    where q.purchase_id = p.id and q.amount_cents > r.refunded + r.lost);
+end
+$$;
+
 -- Internal. Brings the books to what the payment's refunds, disputes and requests say. Taken, in this order: the purchase's
 -- delivery that was not begun, the wallet, withdrawals that were not begun; what is burned beyond that is the payer's debt.
 -- Given back the other way round.
@@ -209,6 +242,7 @@ begin
     if exists (select from transactions where business_key = 'quarantine:' || p_payment) then
       perform post_reversed_dollars(p_at, p_payment, true);
     end if;
+    perform judge_quarantine(p_at, p_payment);
     return;
   end if;
   perform post_reversed_dollars(p_at, p_payment, false);
@@ -419,10 +453,6 @@ begin
     end if;
   end loop;
   perform tell_refunds(p_at, v_payment);
-  if not exists (select from quarantines q where q.payment = v_payment and q.amount_cents >
-    (select refunded from reversed_cents(v_payment))) then
-    perform close_alert(p_at, 'payment_quarantined', v_payment);
-  end if;
   return 'read';
 end
 $$;
@@ -503,7 +533,7 @@ begin
 end
 $$;
 
--- Internal. As in 0007; a second payment is sent back by itself.
+-- Internal. As in 0007; the caller applies its reversals next.
 create or replace function quarantine_payment(
   p_at timestamptz, p_event text, p_purchase purchases, p_livemode boolean, p_fact jsonb, p_reason text
 ) returns void
@@ -512,8 +542,6 @@ as $$
 declare
   v_payment text := coalesce(p_fact ->> 'paymentIntent', p_fact ->> 'sessionId', p_event);
   v_cents bigint := (p_fact ->> 'amountCents')::bigint;
-  v_back record := reversed_cents(v_payment);
-  v_left bigint := v_cents - v_back.refunded - v_back.lost - v_back.disputed;
 begin
   insert into quarantines (payment, event_id, purchase_id, reason, amount_cents, currency, livemode, opened_at)
   values (v_payment, p_event, p_purchase.id, p_reason, v_cents, p_fact ->> 'currency', p_livemode, p_at)
@@ -524,20 +552,13 @@ begin
   if p_livemode = p_purchase.livemode and p_fact ->> 'currency' = p_purchase.currency and v_cents > 0 then
     perform post(p_at, 'quarantine:' || v_payment, 'quarantine', array[
       ('stripe_clearing', null, v_cents)::leg, ('suspense', null, -v_cents)::leg]);
-    if p_reason = 'second_payment' and p_fact ->> 'paymentIntent' is not null and v_left > 0 then
-      insert into refund_requests (id, payment, purchase_id, amount_cents, reason, next_at, created_at, idempotency_key)
-      values ('rfd_' || substr(md5(v_payment), 1, 20), v_payment, p_purchase.id, v_left, 'second payment', p_at, p_at,
-        'second payment');
-    end if;
   end if;
   update purchases set status = 'review' where id = p_purchase.id and status <> 'paid';
-  if v_back.refunded >= v_cents then
-    return;
-  end if;
   perform open_alert(p_at, 'payment_quarantined', v_payment, format(
     'Payment %s for purchase %s was set aside (%s): %s %s, %s expected. %s',
     v_payment, p_purchase.id, replace(p_reason, '_', ' '), print_cents(v_cents), p_fact ->> 'currency',
-    print_cents(p_purchase.amount_cents), case when p_reason = 'second_payment' then 'It is sent back by itself.'
+    print_cents(p_purchase.amount_cents), case when p_reason = 'second_payment'
+        then 'It is sent back by itself, after its dispute if it has one; should Stripe refuse that, you are told.'
       else 'Look at it in Stripe, then send it back: POST /api/refunds with this payment.' end));
 end
 $$;
