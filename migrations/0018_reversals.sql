@@ -491,6 +491,9 @@ begin
       when p_livemode <> v_purchase.livemode then 'mode_mismatch'
       when v_purchase.status = 'paid'
         and v_purchase.payment_intent is not distinct from p_fact ->> 'paymentIntent' then 'already_settled'
+      -- Set aside, it stays so, whatever another event says of it: a person looks at it.
+      when exists (select from quarantines where payment = p_fact ->> 'paymentIntent' and livemode = p_livemode) then (
+        select reason from quarantines where payment = p_fact ->> 'paymentIntent')
       when p_fact ->> 'currency' <> v_purchase.currency then 'currency_mismatch'
       when (p_fact ->> 'amountCents')::bigint <> v_purchase.amount_cents then 'amount_mismatch'
       when v_purchase.status = 'paid' then 'second_payment'

@@ -2,10 +2,18 @@
 import { expect, test } from "vitest";
 import { sendRefunds } from "../../lib/purchase/refund.ts";
 import { useReversals } from "../support/reversing.ts";
-import { appAt, booksBalance, deliver, newCustomer, paidPurchase, useWorld } from "../support/world.ts";
+import {
+  appAt,
+  booksBalance,
+  deliver,
+  eventsOf,
+  newCustomer,
+  paidPurchase,
+  useWorld,
+} from "../support/world.ts";
 
 const world = useWorld();
-const { bought, refund, news, dollars } = useReversals(world);
+const { bought, refund, balance, news, dollars } = useReversals(world);
 const inAnHour = { now: new Date(Date.now() + 3_600_000) };
 
 /** A payment whose event says another amount than was asked for. */
@@ -52,6 +60,16 @@ test("a wrong payment is sent back: its purchase is over, and counts for nothing
   const events = world.stripe.world.events.newestFirst().slice(0, 3);
   for (const event of events) await deliver(event);
   expect(await standing(purchaseId, customer.id)).toMatchObject({ status: "review" });
+  await booksBalance(world);
+});
+
+test("another event says that the payment is right: it stays set aside", async () => {
+  const { customer, purchaseId, payment } = await wrong();
+  const [right] = eventsOf(world, purchaseId, "payment_intent.succeeded");
+  expect((await deliver(right ?? {})).body.outcome).toBe("amount_mismatch");
+  expect(await standing(purchaseId, customer.id)).toMatchObject({ status: "review" });
+  expect((await balance(customer))["wallet"]).toBe(0);
+  expect((await refund({ payment })).status).toBe(201);
   await booksBalance(world);
 });
 
