@@ -654,8 +654,9 @@ $$;
 
 -- For admins: asks for a refund of a settled purchase, or of a payment that was set aside; p_cents null for all that is left.
 -- Its ducats are frozen here, before Stripe is asked. p_livemode: the mode of the key that Stripe would be asked with.
--- Outcome: {kind: 'unauthorised' | 'not_found' | 'not_paid' | 'other_mode' | 'key_reused'} | {kind: 'too_much', leftCents} | {kind: 'asked' | 'made' | 'refused', id, payment, amountCents, purchaseId,
--- error}.
+-- Outcome: {kind: 'unauthorised' | 'not_found' | 'not_paid' | 'other_mode' | 'key_reused'} | {kind: 'set_aside', payments} |
+-- {kind: 'too_much', leftCents, refundedCents, askedCents, lostCents} | {kind: 'asked' | 'made' | 'refused', id, payment, amountCents,
+-- purchaseId, error}.
 create function request_refund(
   p_at timestamptz, p_visit jsonb, p_session text, p_id text, p_purchase text, p_payment text, p_cents bigint,
   p_reason text, p_key text, p_livemode boolean
@@ -685,7 +686,10 @@ begin
   else
     select amount_cents into v_paid from quarantines where payment = p_payment;
   end if;
-  if v_payment is null or v_paid = 0 or (p_payment is null and v_purchase.status <> 'paid') then
+  if p_payment is null and v_purchase.status <> 'paid' and exists (select from quarantines where purchase_id = v_purchase.id) then
+    return jsonb_build_object('kind', 'set_aside', 'payments', (
+      select jsonb_agg(payment order by opened_at, payment) from quarantines where purchase_id = v_purchase.id));
+  elsif v_payment is null or v_paid = 0 or (p_payment is null and v_purchase.status <> 'paid') then
     return jsonb_build_object('kind', 'not_paid');
   elsif p_livemode <> coalesce((select livemode from quarantines where payment = v_payment), v_purchase.livemode) then
     return jsonb_build_object('kind', 'other_mode');
@@ -697,7 +701,8 @@ begin
     v_cents := reversed_cents(v_payment);
     v_left := greatest(v_paid - v_cents.refunded - v_cents.lost - v_cents.asked, 0);
     if v_left = 0 or p_cents > v_left then
-      return jsonb_build_object('kind', 'too_much', 'leftCents', v_left);
+      return jsonb_build_object('kind', 'too_much', 'leftCents', v_left, 'refundedCents', v_cents.refunded,
+        'askedCents', v_cents.asked, 'lostCents', v_cents.lost);
     end if;
     insert into refund_requests (id, payment, purchase_id, amount_cents, reason, requested_by, next_at, created_at,
       idempotency_key)

@@ -232,7 +232,7 @@ export const problems = {
   price_mismatch: {
     status: 409,
     title: "This order cannot be charged as it was priced",
-    detail: "Nothing was charged, and we were told. Order without a promotion code.",
+    detail: "Nothing was charged, and we were told. Try again later, or order another amount.",
   },
   limit_reached: {
     status: 409,

@@ -44,7 +44,7 @@ export type OpenOutcome =
   | ({ readonly kind: "limit_reached" } & LimitLeft)
   | Exclude<DiscountOutcome, { kind: "granted" }>
   /** Stripe reckons another amount than was pinned: nobody can pay it. */
-  | { readonly kind: "price_mismatch" };
+  | { readonly kind: "price_mismatch"; readonly withCode: boolean };
 
 type Ports = Pick<App, "db" | "stripe" | "promotionCodes" | "venice" | "clock" | "newId" | "env">;
 
@@ -150,7 +150,7 @@ async function mismatched(app: Ports, purchase: PurchaseTerms, sessionId: string
     subject: promotionCode ?? id,
     message: `Stripe reckoned another amount than ours for purchase ${id}${by}. The order was refused, nothing was charged.`,
   });
-  return await refused(app, purchase, { kind: "price_mismatch" });
+  return await refused(app, purchase, { kind: "price_mismatch", withCode: promotionCode !== null });
 }
 
 /** Stripe did not take the code, though we would have. */

@@ -29,7 +29,16 @@ const requestColumn = z.object({
 
 const requestedColumn = z.discriminatedUnion("kind", [
   z.object({ kind: z.enum(["unauthorised", "not_found", "not_paid", "other_mode", "key_reused"]) }),
-  z.object({ kind: z.literal("too_much"), leftCents: centsColumn }),
+  z.object({ kind: z.literal("set_aside"), payments: z.array(z.string()) }),
+  z.object({
+    kind: z.literal("too_much"),
+    leftCents: centsColumn,
+    refundedCents: centsColumn,
+    /** Refunds on their way, ours that Stripe has not answered included. */
+    askedCents: centsColumn,
+    /** To disputes, or never received. */
+    lostCents: centsColumn,
+  }),
   requestColumn,
 ]);
 

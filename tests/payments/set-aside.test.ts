@@ -63,6 +63,13 @@ test("a wrong payment is sent back: its purchase is over, and counts for nothing
   await booksBalance(world);
 });
 
+test("a refund of its purchase names the payment to send back", async () => {
+  const { purchaseId, payment } = await wrong();
+  const answer = await refund({ purchaseId });
+  expect([answer.status, answer.body.code]).toEqual([409, "not_refundable"]);
+  expect(answer.body.detail).toContain(payment);
+});
+
 test("another event says that the payment is right: it stays set aside", async () => {
   const { customer, purchaseId, payment } = await wrong();
   const [right] = eventsOf(world, purchaseId, "payment_intent.succeeded");

@@ -24,7 +24,7 @@ test("all of it: the ducats are gone, the dollars are on their way, and asking a
   expect([again.status, again.body.code, again.body.detail]).toEqual([
     409,
     "not_refundable",
-    "$0.00 of it can still be refunded.",
+    "$0.00 of it can still be refunded; $50.00 went back.",
   ]);
   await booksBalance(world);
 });
