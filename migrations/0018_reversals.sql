@@ -389,16 +389,31 @@ create function take_payment_ticket() returns text
 language sql security definer set search_path = pg_catalog, public, pg_temp
 as $$ select nextval('payment_tickets')::text $$;
 
--- Internal. Writes to the payer about each refund that has arrived: after a read, and where the read came before the payment
--- was known, after the payment.
+-- Internal. Writes to the payer about each refund that has arrived, and where one failed, once he was told of it; the operator is
+-- told of that in any case. After a read, and where the read came before the payment was known, after the payment.
 create function tell_refunds(p_at timestamptz, p_payment text) returns void
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp
 as $$
 begin
   perform queue_letter(p_at, 'refunded', r.id, p.account_id, jsonb_build_object('purchaseId', p.id, 'usdCents', r.amount_cents,
-    'takenMillis', share_millis(p.base_millis + p.bonus_millis, r.amount_cents, p.amount_cents)))
-  from refunds r join purchases p on p.payment_intent = r.payment
-  where r.payment = p_payment and r.status = 'succeeded' and p.status = 'paid' order by r.id;
+    'takenMillis', share_millis(p.base_millis + p.bonus_millis, r.cents, p.amount_cents)
+      - share_millis(p.base_millis + p.bonus_millis, r.cents - r.amount_cents, p.amount_cents)))
+  from (
+    select id, payment, amount_cents, (sum(amount_cents) over (order by created_at, id))::bigint as cents
+    from refunds where payment = p_payment and status = 'succeeded') r
+  join purchases p on p.payment_intent = r.payment and p.status = 'paid' order by r.cents;
+  perform open_alert(p_at, 'refund_failed', r.id, format(
+    'Refund %s of %s on payment %s %s (%s): the dollars are back at Stripe, and what was taken for it was given back. Ask the payer how he '
+    'can be paid, or ask for the refund again.', r.id, print_cents(r.amount_cents), p_payment, r.status,
+    coalesce(replace(r.failure, '_', ' '), 'no reason given')))
+  from refunds r
+  where r.payment = p_payment and r.status in ('failed', 'canceled')
+    and not exists (select from alerts where kind = 'refund_failed' and subject = r.id)
+  order by r.id;
+  perform queue_letter(p_at, 'refund_failed', r.id, l.account_id, jsonb_build_object('purchaseId', l.data ->> 'purchaseId',
+    'usdCents', r.amount_cents))
+  from refunds r join letters l on l.kind = 'refunded' and l.object = r.id and l.nth = 1
+  where r.payment = p_payment and r.status in ('failed', 'canceled') order by r.id;
 end
 $$;
 

@@ -103,6 +103,18 @@ export const refunded = template(
   }),
 );
 
+export const refundFailed = template(z.object({ purchaseId, usdCents: centsColumn }), (data, site) => ({
+  subject: `Your refund of ${printCents(data.usdCents)} came back to us`,
+  blocks: [
+    text(
+      "We wrote that it was on the way to you, but your bank did not take it. The ducats that we had taken back for it are yours again.",
+    ),
+    facts({ Refund: printCents(data.usdCents), Purchase: data.purchaseId }),
+    text("We are looking into it. There is nothing you need to do."),
+    toPurchase(site, data.purchaseId),
+  ],
+}));
+
 export const deliveryLate = template(
   z.object({
     deliveryId: z.string(),

@@ -46,6 +46,17 @@ test("in parts: cumulative, rounded down, never more than was given", async () =
   expect((await refund({ purchaseId, amountCents: 1 })).body.code).toBe("not_refundable");
 });
 
+test("the letters of several parts say together what was taken", async () => {
+  const { purchaseId, payment } = await bought({ pack: "explorer" });
+  for (const amount of [333, 333, 334]) world.stripe.refund(payment, { amount });
+  await news();
+  const [told] = await world.database.rows(
+    "select sum((data ->> 'takenMillis')::int)::int as taken from letters where kind = 'refunded' and data ->> 'purchaseId' = $1",
+    [purchaseId],
+  );
+  expect(told?.["taken"]).toBe((await purchase(purchaseId))?.["burned"]);
+});
+
 test("too much, a purchase that was never paid, no reason, both or neither named: refused", async () => {
   const { purchaseId } = await bought();
   expect((await refund({ purchaseId, amountCents: 1_001 })).body.detail).toBe(
@@ -152,6 +163,21 @@ test("a refund that fails at the bank: the ducats come back, and the dollars", a
   expect(await balance(customer)).toMatchObject({ wallet: 100_000, frozen: 0, debt: 0 });
   expect(await purchase(purchaseId)).toEqual({ frozen: 0, burned: 0, risk: 0, owed: 0 });
   expect(await dollars()).toEqual(before);
+  const alerts = await world.database.rows("select kind from alerts where subject = $1", [failed?.id]);
+  expect(alerts).toEqual([{ kind: "refund_failed" }]);
+});
+
+test("a refund that the payer was told of fails: he is told of that, too, once", async () => {
+  const { purchaseId } = await bought();
+  await refund({ purchaseId });
+  await news();
+  const { id = "" } = world.stripe.world.refunds.newestFirst()[0] ?? {};
+  world.stripe.failRefund(id);
+  await news();
+  const told = await world.database.rows("select kind, state from letters where object = $1 order by id", [
+    id,
+  ]);
+  expect(told).toMatchObject([{ kind: "refunded" }, { kind: "refund_failed", state: "queued" }]);
 });
 
 test("nobody but an admin: not there, and nothing moves", async () => {
