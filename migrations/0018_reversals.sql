@@ -76,10 +76,13 @@ alter table purchases
 -- What a purchase's refunds have left as debt and nothing has repaid yet: at most so much is fetched back from Venice. The row is
 -- made under the purchase's lock; what it says changes under the lock of the account's balance alone, so that a credit to the
 -- account, which repays debts, needs no lock on other purchases. All of an account together are never more than its debt.
+-- `tries`, `next_at`: how often fetching failed, and when it may be tried again.
 create table refund_debts (
   purchase_id text primary key references purchases,
   account_id text not null references accounts,
-  open_millis bigint not null check (open_millis >= 0)
+  open_millis bigint not null check (open_millis >= 0),
+  tries int not null default 0,
+  next_at timestamptz not null default '-infinity'
 );
 create index refund_debts_open on refund_debts (account_id) where open_millis > 0;
 

@@ -8,7 +8,7 @@ import { deliver, eventsOf, type World } from "./world.ts";
 
 export function useRecalled(world: World) {
   const { run, pass } = useWatched(world);
-  const { bought, news } = useReversals(world);
+  const { bought, news, prove } = useReversals(world);
   let copies = 0;
 
   /** A run a minute, and what the game was asked for done by the next. */
@@ -27,7 +27,8 @@ export function useRecalled(world: World) {
 
   /** `arrivals` of four: the session's event and the payment's, once more, and the refund's two. What the books say then. */
   return async function fetchedBack(arrivals: readonly Arrival[]): Promise<object> {
-    const { purchaseId, payment } = await bought({ pack: "explorer", deliverTo: "venice" });
+    const { purchaseId, payment, customer } = await bought({ pack: "explorer", deliverTo: "venice" });
+    await prove(customer);
     await live(1);
     await world.airtable.runGame();
     await live(2);
