@@ -120,6 +120,7 @@ async function openSession(
       origin,
       expiresAt: later(app.clock(), sessionMs),
       limits: limitsJson(app.env),
+      goneCustomer: session.kind === "customer_gone" ? purchase.stripeCustomer : null,
     });
     if (renewed.kind !== "renewed") return renewed;
     purchase = renewed.terms;
@@ -134,6 +135,8 @@ type CurrentSession =
   | { readonly kind: "open"; readonly id: string; readonly url: string }
   /** Not to be paid any more; an id that is known must still be expired. */
   | { readonly kind: "over"; readonly id: string | null }
+  /** There is none: the next attempt does without this customer. */
+  | { readonly kind: "customer_gone"; readonly id: null }
   /** Open, and for another amount than was pinned. */
   | { readonly kind: "mismatch"; readonly id: string }
   | { readonly kind: "promotion_refused"; readonly reason: PromotionRefusal };
@@ -165,6 +168,7 @@ async function currentSession(app: Ports, purchase: PurchaseTerms): Promise<Curr
   if (purchase.sessionId !== null) return { kind: "over", id: purchase.sessionId };
   const created = await app.stripe.createSession(sessionRequest(purchase));
   if (created.kind === "expiry_passed") return { kind: "over", id: null };
+  if (created.kind === "customer_gone") return { ...created, id: null };
   if (created.kind === "promotion_refused") return created;
   const { id, url, amountCents } = created.session;
   if (amountCents === null || BigInt(amountCents) !== purchase.amountCents) return { kind: "mismatch", id };

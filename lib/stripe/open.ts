@@ -169,6 +169,7 @@ async function create(sdk: StripeSdk, request: SessionRequest): Promise<CreateOu
   } catch (error) {
     if (!(error instanceof Sdk.errors.StripeInvalidRequestError)) throw error;
     if (error.param === "expires_at") return { kind: "expiry_passed" };
+    if (error.param === "customer" && error.code === "resource_missing") return { kind: "customer_gone" };
     if (error.param?.startsWith("discounts") && request.promotionCode !== null)
       return { kind: "promotion_refused", reason: refusalOfPromotion(error) };
     throw error;

@@ -39,6 +39,8 @@ export type CreateOutcome =
   | { readonly kind: "created"; readonly session: Session }
   /** The pinned expiry is too near by now, and no session was ever made with this key. */
   | { readonly kind: "expiry_passed" }
+  /** Stripe doesn't have the customer any more. */
+  | { readonly kind: "customer_gone" }
   | { readonly kind: "promotion_refused"; readonly reason: PromotionRefusal };
 
 export type ExpireOutcome = "expired" | "complete";
