@@ -86,6 +86,21 @@ create table refund_debts (
 );
 create index refund_debts_open on refund_debts (account_id) where open_millis > 0;
 
+-- Credits that were not paid for as the books say, corrected. `cents`: by how much of the purchase's price. not_paid and underpaid
+-- take ducats back as a lost dispute does; overpaid sets dollars aside. Undone when Stripe says something else later.
+create table corrections (
+  purchase_id text not null references purchases,
+  nth int not null,
+  kind text not null check (kind in ('not_paid', 'underpaid', 'overpaid')),
+  payment text not null,
+  cents bigint not null check (cents > 0),
+  made_at timestamptz not null,
+  undone_at timestamptz,
+  primary key (purchase_id, nth)
+);
+create unique index corrections_one_at_a_time on corrections (purchase_id) where undone_at is null;
+create index corrections_of_payment on corrections (payment) where undone_at is null;
+
 -- Not sent yet, and not to be sent: its purchase is being taken back. Goes on when that ends.
 alter table deliveries drop constraint deliveries_status_check,
   add constraint deliveries_status_check
@@ -120,17 +135,32 @@ begin
 end
 $$;
 
--- Internal. What a payment's refunds and disputes amount to, in cents.
+-- Internal. Stripe has taken a refund's dollars when it makes it, and gives them back when it fails.
+create function refund_is_out(p_status text) returns boolean
+language sql immutable set search_path = pg_catalog, public, pg_temp
+as $$ select p_status in ('pending', 'requires_action', 'succeeded') $$;
+
+-- Internal. Stripe has taken a dispute's dollars, and nobody has decided.
+create function dispute_is_open(p_status text) returns boolean
+language sql immutable set search_path = pg_catalog, public, pg_temp
+as $$ select p_status in ('needs_response', 'under_review') $$;
+
+-- Internal. What a payment's refunds and disputes amount to, in cents; `asked`: refunds that we ask for, or that are on their way.
+-- A correction counts as lost, and what was paid too much goes back without a ducat.
 create function reversed_cents(p_payment text, out refunded bigint, out lost bigint, out disputed bigint, out asked bigint)
 language sql stable security definer set search_path = pg_catalog, public, pg_temp
 as $$
-  select
-    (select coalesce(sum(amount_cents), 0) from refunds
-      where payment = p_payment and status in ('pending', 'requires_action', 'succeeded')),
-    (select coalesce(sum(amount_cents), 0) from disputes where payment = p_payment and status = 'lost'),
-    (select coalesce(sum(amount_cents), 0) from disputes
-      where payment = p_payment and status in ('needs_response', 'under_review')),
-    (select coalesce(sum(amount_cents), 0) from refund_requests where payment = p_payment and state = 'asked')
+  select greatest(r.arrived - c.surplus, 0)::bigint, (d.lost + c.missing)::bigint, d.open::bigint,
+    (greatest(r.made - c.surplus, 0) - greatest(r.arrived - c.surplus, 0) + q.asked)::bigint
+  from
+    (select coalesce(sum(amount_cents) filter (where refund_is_out(status)), 0) as made,
+      coalesce(sum(amount_cents) filter (where status = 'succeeded'), 0) as arrived from refunds where payment = p_payment) r,
+    (select coalesce(sum(amount_cents) filter (where status = 'lost'), 0) as lost,
+      coalesce(sum(amount_cents) filter (where dispute_is_open(status)), 0) as open from disputes where payment = p_payment) d,
+    (select coalesce(sum(cents) filter (where kind = 'overpaid'), 0) as surplus,
+      coalesce(sum(cents) filter (where kind <> 'overpaid'), 0) as missing
+      from corrections where payment = p_payment and undone_at is null) c,
+    (select coalesce(sum(amount_cents), 0) as asked from refund_requests where payment = p_payment and state = 'asked') q
 $$;
 
 -- Internal. Posts the dollars of refunds and disputes that have moved, and back those that have returned.
@@ -761,6 +791,7 @@ as $$
 declare
   v_request refund_requests;
   v_paid bigint;
+  v_cents record;
   v_gone bigint;
 begin
   -- The purchase first, as everything that posts for it.
@@ -783,9 +814,8 @@ begin
   else
     v_paid := coalesce((select amount_cents from purchases where payment_intent = v_request.payment and status = 'paid'),
       (select amount_cents from quarantines where payment = v_request.payment));
-    v_gone := (select coalesce(sum(amount_cents), 0) from refunds
-        where payment = v_request.payment and status in ('pending', 'requires_action', 'succeeded'))
-      + (select coalesce(sum(amount_cents), 0) from disputes where payment = v_request.payment and status = 'lost');
+    v_cents := reversed_cents(v_request.payment);
+    v_gone := v_cents.refunded + v_cents.lost + v_cents.asked;
     if v_gone = 0 or v_paid - v_gone >= v_request.amount_cents then
       perform open_alert(p_at, 'refund_refused', p_id, format(
         'Stripe refused to refund %s of payment %s (purchase %s): %s. Its ducats are held for it no longer. Look at the payment in Stripe.',

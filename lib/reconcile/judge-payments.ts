@@ -165,7 +165,7 @@ function judgeReversals(
   }));
 }
 
-/** A refund counts from the moment it is made until it fails (decision 16). */
+/** A refund's dollars are gone from the moment it is made until it fails (decision 16). */
 function refundStanding(status: string): "out" | "back" {
   return ["pending", "requires_action", "succeeded"].includes(status) ? "out" : "back";
 }

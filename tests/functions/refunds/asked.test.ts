@@ -151,6 +151,29 @@ test("Stripe refuses, for a bank disputes it: alerted, said so, and what the ref
   expect(await balance(customer)).toMatchObject({ wallet: 100_000, frozen: 0 });
 });
 
+test("on its way: frozen until it has arrived, and released when it fails", async () => {
+  for (const end of ["arrives", "fails"] as const) {
+    const { purchaseId, customer } = await bought({ card: "4000000000007726" });
+    await spend(customer, 10_000);
+    const answer = await refund({ purchaseId });
+    expect([answer.status, answer.body.state]).toEqual([201, "made"]);
+    expect(await purchase(purchaseId)).toEqual({ frozen: 90_000, burned: 0, risk: 10_000, owed: 0 });
+    expect(await balance(customer)).toMatchObject({ wallet: 0, frozen: 90_000, debt: 0 });
+    expect((await refund({ purchaseId, amountCents: 1 })).body.detail).toContain("$10.00 is on its way back");
+    const { id = "" } = world.stripe.world.refunds.newestFirst()[0] ?? {};
+    if (end === "arrives") world.stripe.succeedRefund(id);
+    else world.stripe.failRefund(id);
+    await news();
+    expect(await purchase(purchaseId)).toEqual(
+      end === "arrives"
+        ? { frozen: 0, burned: 100_000, risk: 0, owed: 10_000 }
+        : { frozen: 0, burned: 0, risk: 0, owed: 0 },
+    );
+    expect(await balance(customer)).toMatchObject({ wallet: end === "arrives" ? 0 : 90_000, frozen: 0 });
+  }
+  await booksBalance(world);
+});
+
 test("a refund that fails at the bank: the ducats come back, and the dollars", async () => {
   const { purchaseId, customer } = await bought({ card: "4000000000005126" });
   await news();
