@@ -450,20 +450,33 @@ begin
 end
 $$;
 
--- Internal. Keeps a payment's refunds and disputes as they were read.
+-- Internal. Keeps a payment's refunds and disputes as they were read. Of one whose amount has changed since its dollars were posted, the
+-- difference is posted, whichever way.
 create function keep_reversals(p_payment text, p_read jsonb) returns void
 language sql security definer set search_path = pg_catalog, public, pg_temp
 as $$
+  select post((select read_at from payment_reads where payment = p_payment), o.kind || ':' || o.id || ':amount:' || (
+      select count(*) + 1 from transactions where business_key like o.kind || ':' || o.id || ':amount:%'), o.kind, array[
+    (case when exists (select from transactions where business_key = 'quarantine:' || p_payment) then 'suspense' else o.ledger end,
+      null, n."amountCents" - o.amount_cents)::leg,
+    ('stripe_clearing', null, o.amount_cents - n."amountCents")::leg])
+  from (
+    select id, amount_cents, 'refund' as kind, 'refunds' as ledger from refunds where payment = p_payment and posted
+    union all select id, amount_cents, 'dispute', 'disputes' from disputes where payment = p_payment and posted) o
+  join jsonb_to_recordset((p_read -> 'refunds') || (p_read -> 'disputes')) as n (id text, "amountCents" bigint)
+    on n.id = o.id and n."amountCents" <> o.amount_cents
+  order by o.id;
   insert into refunds as r (id, payment, amount_cents, status, request_id, failure, created_at)
   select n.id, p_payment, n."amountCents", n.status, n."requestId", n.failure, n."createdAt"
   from jsonb_to_recordset(p_read -> 'refunds')
     as n (id text, "amountCents" bigint, status text, "requestId" text, failure text, "createdAt" timestamptz)
-  on conflict (id) do update set status = excluded.status, failure = excluded.failure;
+  on conflict (id) do update set status = excluded.status, failure = excluded.failure, amount_cents = excluded.amount_cents;
   insert into disputes as d (id, payment, amount_cents, status, reason, evidence_due_at, created_at)
   select n.id, p_payment, n."amountCents", n.status, n.reason, n."evidenceDueAt", n."createdAt"
   from jsonb_to_recordset(p_read -> 'disputes')
     as n (id text, "amountCents" bigint, status text, reason text, "evidenceDueAt" timestamptz, "createdAt" timestamptz)
-  on conflict (id) do update set status = excluded.status, evidence_due_at = excluded.evidence_due_at;
+  on conflict (id) do update set status = excluded.status, evidence_due_at = excluded.evidence_due_at,
+    amount_cents = excluded.amount_cents;
 $$;
 
 -- Internal. What was read of a payment at Stripe; the purchase is locked before anything else, as everywhere. p_read: {payment, purchaseId, ticket, refunds: [{id, amountCents, status,

@@ -86,6 +86,9 @@ as $$
         'openedAt', iso(p.opened_at), 'isForVenice', p.deliver_to = 'venice', 'undeliveredMillis', undelivered_millis(p),
         'burnedMillis', p.burned_millis,
         'burnDueMillis', share_millis(p.base_millis + p.bonus_millis, r.refunded + r.lost, p.amount_cents),
+        'setAsideMillis', p.frozen_millis + p.at_risk_millis,
+        'setAsideDueMillis', share_millis(p.base_millis + p.bonus_millis, r.refunded + r.lost + r.disputed + r.asked, p.amount_cents)
+          - share_millis(p.base_millis + p.bonus_millis, r.refunded + r.lost, p.amount_cents),
         'isDisputed', exists (select from disputes d join purchases o on o.payment_intent = d.payment
           where o.account_id = p.account_id and dispute_is_open(d.status))) order by p.opened_at, p.id)
       from chosen c join purchases p on p.id = c.id, lateral reversed_cents(p.payment_intent) r), '[]'),
@@ -95,10 +98,12 @@ as $$
           and a.kind in ('delivery_uncertain', 'delivery_tampered'))) order by d.created_at, d.id)
       from sent s join deliveries d on d.id = s.id), '[]'),
     'refunds', coalesce((
-      select jsonb_agg(jsonb_build_object('id', r.id, 'status', r.status))
+      select jsonb_agg(jsonb_build_object('id', r.id, 'payment', r.payment, 'status', r.status, 'amountCents', r.amount_cents,
+        'createdAt', iso(r.created_at)))
       from refunds r where r.payment in (select payment from paid_by)), '[]'),
     'disputes', coalesce((
-      select jsonb_agg(jsonb_build_object('id', d.id, 'status', d.status))
+      select jsonb_agg(jsonb_build_object('id', d.id, 'payment', d.payment, 'status', d.status, 'amountCents', d.amount_cents,
+        'createdAt', iso(d.created_at)))
       from disputes d where d.payment in (select payment from paid_by)), '[]'),
     'askedRefunds', coalesce((
       select jsonb_agg(q.id) from refund_requests q
@@ -226,7 +231,7 @@ begin
 end
 $$;
 
--- Internal. Refunds and disputes as Stripe has them now.
+-- Internal. Refunds and disputes as Stripe has them now. What the books have beside those was never there: it counts as called off.
 create function repair_refunds(p_at timestamptz, p_purchase purchases, p_finding jsonb) returns text
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp
 as $$
@@ -236,6 +241,12 @@ declare
   v_after text;
 begin
   v_before := payment_standing(v_payment);
+  update refunds set status = 'canceled', failure = 'unknown to Stripe'
+  where payment = v_payment and refund_is_out(status)
+    and id not in (select r ->> 'id' from jsonb_array_elements(p_finding -> 'read' -> 'refunds') r);
+  update disputes set status = 'prevented'
+  where payment = v_payment and (dispute_is_open(status) or status = 'lost')
+    and id not in (select d ->> 'id' from jsonb_array_elements(p_finding -> 'read' -> 'disputes') d);
   perform save_payment_read(p_at, p_finding -> 'read');
   v_after := payment_standing(v_payment);
   return case when v_before = v_after then 'unchanged' else 'repaired' end;
