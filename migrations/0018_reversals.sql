@@ -41,6 +41,17 @@ create table disputes (
 );
 create index disputes_of_payment on disputes (payment);
 
+-- Every status that a refund or a dispute (`object`) was read with, and since when, as far as we know; append-only.
+create table reversal_events (
+  id bigint generated always as identity primary key,
+  object text not null,
+  status text not null,
+  at timestamptz not null
+);
+create index reversal_events_of_object on reversal_events (object, id);
+create trigger reversal_events_append_only before update or delete or truncate on reversal_events
+  for each statement execute function append_only();
+
 -- The outbox of refunds that we ask for: asked -> made (Stripe has it, refund_id) | refused. While one is asked its ducats are
 -- frozen. Its id is Stripe's idempotency key. `requested_by`: the admin's account; null for a second payment, sent back by itself.
 create table refund_requests (
@@ -466,6 +477,16 @@ as $$
   join jsonb_to_recordset((p_read -> 'refunds') || (p_read -> 'disputes')) as n (id text, "amountCents" bigint)
     on n.id = o.id and n."amountCents" <> o.amount_cents
   order by o.id;
+  insert into reversal_events (object, status, at)
+  select n.id, n.status, case
+    -- Begun with it. Of what had ended before it was first read, nobody knows when.
+    when o.id is null and n.status in ('pending', 'requires_action', 'succeeded', 'needs_response', 'warning_needs_response')
+      then n."createdAt"
+    else (select read_at from payment_reads where payment = p_payment) end
+  from jsonb_to_recordset((p_read -> 'refunds') || (p_read -> 'disputes')) as n (id text, status text, "createdAt" timestamptz)
+  left join (select id, status from refunds union all select id, status from disputes) o on o.id = n.id
+  where n.status is distinct from o.status
+  order by n."createdAt", n.id;
   insert into refunds as r (id, payment, amount_cents, status, request_id, failure, created_at)
   select n.id, p_payment, n."amountCents", n.status, n."requestId", n.failure, n."createdAt"
   from jsonb_to_recordset(p_read -> 'refunds')
@@ -824,6 +845,10 @@ begin
     values (p_refund ->> 'id', v_request.payment, (p_refund ->> 'amountCents')::bigint, p_refund ->> 'status', p_id,
       p_refund ->> 'failure', (p_refund ->> 'createdAt')::timestamptz)
     on conflict (id) do nothing;
+    if found then
+      insert into reversal_events (object, status, at)
+      values (p_refund ->> 'id', p_refund ->> 'status', (p_refund ->> 'createdAt')::timestamptz);
+    end if;
   else
     v_paid := coalesce((select amount_cents from purchases where payment_intent = v_request.payment and status = 'paid'),
       (select amount_cents from quarantines where payment = v_request.payment));

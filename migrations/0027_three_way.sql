@@ -241,12 +241,20 @@ declare
   v_after text;
 begin
   v_before := payment_standing(v_payment);
-  update refunds set status = 'canceled', failure = 'unknown to Stripe'
-  where payment = v_payment and refund_is_out(status)
-    and id not in (select r ->> 'id' from jsonb_array_elements(p_finding -> 'read' -> 'refunds') r);
-  update disputes set status = 'prevented'
-  where payment = v_payment and (dispute_is_open(status) or status = 'lost')
-    and id not in (select d ->> 'id' from jsonb_array_elements(p_finding -> 'read' -> 'disputes') d);
+  with unknown as (
+    update refunds set status = 'canceled', failure = 'unknown to Stripe'
+    where payment = v_payment and refund_is_out(status)
+      and id not in (select r ->> 'id' from jsonb_array_elements(p_finding -> 'read' -> 'refunds') r)
+    returning id, status
+  )
+  insert into reversal_events (object, status, at) select id, status, p_at from unknown;
+  with unknown as (
+    update disputes set status = 'prevented'
+    where payment = v_payment and (dispute_is_open(status) or status = 'lost')
+      and id not in (select d ->> 'id' from jsonb_array_elements(p_finding -> 'read' -> 'disputes') d)
+    returning id, status
+  )
+  insert into reversal_events (object, status, at) select id, status, p_at from unknown;
   perform save_payment_read(p_at, p_finding -> 'read');
   v_after := payment_standing(v_payment);
   return case when v_before = v_after then 'unchanged' else 'repaired' end;
