@@ -131,9 +131,7 @@ test("a refund that Stripe refused, one that failed, and a correction that was u
       cents,
     ]);
   const { timeline } = await read(customer, purchaseId);
-  expect(
-    timeline.filter((step: object) => !["ordered", "paid", "credited"].includes(kinds([step])[0] ?? "")),
-  ).toEqual(
+  expect(timeline).toEqual(
     expect.arrayContaining([
       expect.objectContaining({ kind: "refund_refused", usdCents: 1_000 }),
       expect.objectContaining({ kind: "refund", id, status: "succeeded" }),
