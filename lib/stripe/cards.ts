@@ -1,8 +1,7 @@
 /** A customer's cards at Stripe, and which of them is charged. */
+import { expectMade, expectObject, idOf } from "./answers.ts";
 import type { CardHolder, CardShown } from "./billing-port.ts";
 import type { Line } from "./client.ts";
-import { expectObject } from "./read-history.ts";
-import { expectMade } from "./starts.ts";
 
 /** More than a person has. */
 const limit = 100;
@@ -65,8 +64,4 @@ export async function removeCard({ sdk, onTrip }: Line, card: string): Promise<v
     const method = await sdk.paymentMethods.retrieve(card);
     if (method.customer !== null) throw error;
   }
-}
-
-function idOf(reference: string | { readonly id: string } | null): string | null {
-  return typeof reference === "string" ? reference : (reference?.id ?? null);
 }

@@ -1,6 +1,7 @@
 /** An invoice at Stripe, paid with a card that its customer has put in. */
 import type StripeSdk from "stripe";
-import { expectObject, found } from "./read-history.ts";
+import { expectObject } from "./answers.ts";
+import { found } from "./read-history.ts";
 import type { InvoicePayment, PayOutcome } from "./port.ts";
 
 /** Asked with the card alone: its holder isn't there, so a bank that wants to hear from him refuses. */

@@ -1,7 +1,7 @@
 /** The Stripe ports over Stripe's SDK. */
 import type StripeSdk from "stripe";
 import type { Core } from "../app.ts";
-import { Unavailable } from "../errors.ts";
+import { expectMade } from "./answers.ts";
 import { billingOver } from "./billing.ts";
 import type { Billing } from "./billing-port.ts";
 import { stripeClient } from "./client.ts";
@@ -162,9 +162,10 @@ async function create(sdk: StripeSdk, request: SessionRequest): Promise<CreateOu
       },
       { idempotencyKey: request.idempotencyKey },
     );
+    expectMade(session, "checkout.session");
     return {
       kind: "created",
-      session: { id: sessionId(session), url: session.url, amountCents: session.amount_total },
+      session: { id: session.id, url: session.url, amountCents: session.amount_total },
     };
   } catch (error) {
     if (!(error instanceof Sdk.errors.StripeInvalidRequestError)) throw error;
@@ -179,7 +180,7 @@ async function create(sdk: StripeSdk, request: SessionRequest): Promise<CreateOu
 async function expire(sdk: StripeSdk, id: string): Promise<ExpireOutcome> {
   const { default: Sdk } = await import("stripe");
   try {
-    sessionId(await sdk.checkout.sessions.expire(id));
+    expectMade(await sdk.checkout.sessions.expire(id), "checkout.session");
     return "expired";
   } catch (error) {
     // Only open sessions can be expired: see which end this one has come to.
@@ -188,11 +189,4 @@ async function expire(sdk: StripeSdk, id: string): Promise<ExpireOutcome> {
     if (session.status === "open") throw error;
     return session.status === "complete" ? "complete" : "expired";
   }
-}
-
-/** The SDK returns any JSON without an `error` key as a success: look at what it is. */
-function sessionId(session: { object?: string; id?: string }): string {
-  if (session.object !== "checkout.session" || !session.id?.startsWith("cs_"))
-    throw new Unavailable("stripe", { effect: "unknown", message: "Stripe's answer is no checkout session" });
-  return session.id;
 }

@@ -1,7 +1,6 @@
 /** A payment's refunds and disputes at Stripe, and a refund asked for. */
 import type StripeSdk from "stripe";
-import { SECOND_MS } from "../clock.ts";
-import { Unavailable } from "../errors.ts";
+import { expectMade, expectObject, isoOf } from "./answers.ts";
 import { found } from "./read-history.ts";
 import type { DisputeRead, PaymentRead, RefundOrder, RefundOutcome, RefundRead } from "./port.ts";
 
@@ -23,9 +22,9 @@ export async function readPayment(
   );
   if (read === null) return null;
   const [intent, refunds, disputes] = read;
-  // The SDK returns any JSON without an `error` key as a success: look at what it is.
-  if (!isObject(intent, "payment_intent") || !isObject(refunds, "list") || !isObject(disputes, "list"))
-    throw new Unavailable("stripe", { effect: "none", message: "Stripe's answer is no payment" });
+  expectObject(intent, "payment_intent");
+  expectObject(refunds, "list");
+  expectObject(disputes, "list");
   return {
     payment,
     purchaseId: intent.metadata["purchase"] ?? null,
@@ -44,8 +43,7 @@ export async function createRefund(
       { payment_intent: payment, amount: Number(amountCents), metadata: { refund: requestId } },
       { idempotencyKey: requestId },
     );
-    if (!isObject(refund, "refund"))
-      throw new Unavailable("stripe", { effect: "unknown", message: "Stripe's answer is no refund" });
+    expectMade(refund, "refund");
     return { kind: "made", refund: refundRead(refund) };
   } catch (error) {
     if (error instanceof Sdk.errors.StripeInvalidRequestError)
@@ -54,11 +52,7 @@ export async function createRefund(
   }
 }
 
-function isObject(answer: { readonly object?: string }, name: string): boolean {
-  return answer.object === name;
-}
-
-function refundRead(refund: StripeSdk.Refund): RefundRead {
+export function refundRead(refund: StripeSdk.Refund): RefundRead {
   return {
     id: refund.id,
     amountCents: refund.amount,
@@ -69,7 +63,7 @@ function refundRead(refund: StripeSdk.Refund): RefundRead {
   };
 }
 
-function disputeRead(dispute: StripeSdk.Dispute): DisputeRead {
+export function disputeRead(dispute: StripeSdk.Dispute): DisputeRead {
   const dueBy = dispute.evidence_details.due_by;
   return {
     id: dispute.id,
@@ -79,8 +73,4 @@ function disputeRead(dispute: StripeSdk.Dispute): DisputeRead {
     evidenceDueAt: dueBy === null ? null : isoOf(dueBy),
     createdAt: isoOf(dispute.created),
   };
-}
-
-function isoOf(seconds: number): string {
-  return new Date(seconds * SECOND_MS).toISOString();
 }

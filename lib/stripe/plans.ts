@@ -1,10 +1,10 @@
 /** Changes of a subscription at Stripe: previewed, at once, at its period's end; ended, kept, paused. */
 import type StripeSdk from "stripe";
 import { SECOND_MS } from "../clock.ts";
+import { expectMade, expectObject, idOf } from "./answers.ts";
 import type { ChangeOutcome, PlanChange, PlanRead } from "./billing-port.ts";
 import type { Line } from "./client.ts";
-import { expectObject, found } from "./read-history.ts";
-import { expectMade } from "./starts.ts";
+import { found } from "./read-history.ts";
 
 type Update = StripeSdk.SubscriptionUpdateParams;
 
@@ -183,8 +183,4 @@ async function attempted(work: () => Promise<void>): Promise<ChangeOutcome> {
       return { kind: "refused", reason: error.message };
     throw error;
   }
-}
-
-function idOf(reference: string | { readonly id: string }): string {
-  return typeof reference === "string" ? reference : reference.id;
 }

@@ -1,7 +1,7 @@
 /** A subscription at Stripe as it is now, with its latest invoices. */
 import type StripeSdk from "stripe";
-import { SECOND_MS } from "../clock.ts";
-import { expectObject, found } from "./read-history.ts";
+import { expectObject, idOf, isoOf } from "./answers.ts";
+import { found } from "./read-history.ts";
 import type { InvoiceRead, PriceRead, SubscriptionRead } from "./port.ts";
 
 /** Two years of months: what is older has been read before. */
@@ -121,14 +121,6 @@ function priceRead(price: StripeSdk.Price): PriceRead {
 function intervalOf({ id, recurring }: StripeSdk.Price): string {
   if (!recurring) throw new Error(`price ${id} of a subscription doesn't recur`);
   return recurring.interval;
-}
-
-function idOf(reference: string | { readonly id: string }): string {
-  return typeof reference === "string" ? reference : reference.id;
-}
-
-function isoOf(seconds: number): string {
-  return new Date(seconds * SECOND_MS).toISOString();
 }
 
 function isoOrNull(seconds: number | null): string | null {
