@@ -2,8 +2,8 @@
 import { createHash } from "node:crypto";
 import type { World } from "./world.ts";
 
-export async function booksOf(world: World, purchaseId: string): Promise<object> {
-  const [row] = await world.database.rows<{ books: object }>(books, [purchaseId]);
+export async function booksOf(world: World, purchaseId: string): Promise<Record<string, unknown>> {
+  const [row] = await world.database.rows<{ books: Record<string, unknown> }>(books, [purchaseId]);
   if (!row) throw new Error(`no purchase ${purchaseId}`);
   return row.books;
 }
@@ -46,7 +46,7 @@ const books = `
       from quarantines where purchase_id = $1),
     'requests', (select jsonb_agg(jsonb_build_array(state, amount_cents, reason) order by state, amount_cents)
       from refund_requests where purchase_id = $1),
-    'open_debt', (select open_millis from refund_debts where purchase_id = $1),
+    'open_debt', coalesce((select open_millis from refund_debts where purchase_id = $1), 0),
     'recalls', (select jsonb_agg(jsonb_build_array(state, millis)) from recalls where purchase_id = $1),
     'ledgers', (select jsonb_object_agg(ledger, amount order by ledger) from (
       select ledger, sum(amount) as amount from entries where transaction_id in (select id from posted)

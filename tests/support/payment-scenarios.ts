@@ -10,11 +10,17 @@ export type Stage = {
   disputeId: string;
 };
 
+export type AtStripe = (stage: Stage) => unknown;
+
+/** What becomes of the ducats meanwhile: some are spent from the wallet; or they have arrived in Venice. */
+export type Use = "spent" | "arrived";
+export const spentMillis = 70_000;
+
 export type Scenario = {
   readonly name: string;
   readonly deliverTo: "wallet" | "venice";
-  /** What happens at Stripe, one after the other. */
-  readonly acts: readonly ((stage: Stage) => unknown)[];
+  /** What happens, one after the other; a payment at Stripe comes first. */
+  readonly acts: readonly (AtStripe | Use)[];
   /** Types that carry nothing which the others don't: left out where there would be more than seven events. */
   readonly without?: readonly string[];
   /** Our own outbox asks Stripe for something, too. */
@@ -29,9 +35,15 @@ export type Ending = {
   readonly frozen: number;
   readonly burned: number;
   readonly clearing: number;
+  /** Null, and nothing, where it is not said. */
+  readonly lastDecline?: string;
+  readonly atRisk?: number;
+  readonly owed?: number;
+  readonly fetchedBack?: number;
 };
 
 /** A starter pack: $10.00 for 100 ducats. */
+const unpaid = { wallet: 0, frozen: 0, burned: 0, clearing: 0 };
 const untouched = { status: "paid", wallet: 100_000, frozen: 0, burned: 0, clearing: 1_000 };
 const pendingCard = "4000000000007726";
 
@@ -49,7 +61,7 @@ const dispute =
     stage.disputeId = stage.stripe.openDispute(stage.sessionId, how).id;
   };
 const decide =
-  (decision: "won" | "lost" | "warning_closed") =>
+  (decision: "won" | "lost" | "warning_closed" | "prevented") =>
   ({ stripe, disputeId }: Stage) =>
     stripe.decideDispute(disputeId, decision);
 
@@ -65,7 +77,7 @@ export const scenarios: readonly Scenario[] = [
     name: "a bank debit that fails",
     deliverTo: "wallet",
     acts: [payByDebit, ({ stripe, sessionId }) => stripe.settleDebit(sessionId, "fails")],
-    ends: { status: "failed", wallet: 0, frozen: 0, burned: 0, clearing: 0 },
+    ends: { ...unpaid, status: "failed", lastDecline: "Your bank did not make the payment." },
   },
   {
     name: "refunded before the payment is known",
@@ -128,6 +140,12 @@ export const scenarios: readonly Scenario[] = [
     ends: untouched,
   },
   {
+    name: "a warning that is prevented from becoming a dispute",
+    deliverTo: "wallet",
+    acts: [pay, dispute(undefined, "warning_needs_response"), decide("prevented")],
+    ends: untouched,
+  },
+  {
     name: "a warning that becomes a dispute, which is won",
     deliverTo: "wallet",
     acts: [
@@ -151,6 +169,36 @@ export const scenarios: readonly Scenario[] = [
     ends: { ...untouched, wallet: 75_000, burned: 25_000, clearing: 750 },
   },
   {
+    name: "most of it spent, then refunded",
+    deliverTo: "wallet",
+    acts: [pay, "spent", refund()],
+    ends: { ...untouched, wallet: 0, burned: 100_000, clearing: 0, owed: spentMillis },
+  },
+  {
+    name: "most of it spent, then a refund that fails",
+    deliverTo: "wallet",
+    acts: [pay, "spent", refund(), failRefund],
+    ends: { ...untouched, wallet: 100_000 - spentMillis },
+  },
+  {
+    name: "most of it spent, then disputed",
+    deliverTo: "wallet",
+    acts: [pay, "spent", dispute()],
+    ends: { ...untouched, wallet: 0, frozen: 100_000 - spentMillis, clearing: 0, atRisk: spentMillis },
+  },
+  {
+    name: "most of it spent, then a dispute that is won",
+    deliverTo: "wallet",
+    acts: [pay, "spent", dispute(), decide("won")],
+    ends: { ...untouched, wallet: 100_000 - spentMillis },
+  },
+  {
+    name: "most of it spent, then refunded in part, and a dispute of the rest that is lost",
+    deliverTo: "wallet",
+    acts: [pay, "spent", refund(400), dispute(600), decide("lost")],
+    ends: { ...untouched, wallet: 0, burned: 100_000, clearing: 0, owed: spentMillis },
+  },
+  {
     name: "two payments for one purchase",
     deliverTo: "wallet",
     acts: [pay, ({ stripe, sessionId }) => stripe.payAgain(sessionId)],
@@ -158,3 +206,11 @@ export const scenarios: readonly Scenario[] = [
     ends: untouched,
   },
 ];
+
+/** Needs Venice beside the harness. */
+export const refundedAfterDelivery: Scenario = {
+  name: "refunded after it had arrived in Venice",
+  deliverTo: "venice",
+  acts: [pay, "arrived", refund()],
+  ends: { ...untouched, wallet: 0, burned: 100_000, clearing: 0, fetchedBack: 100_000 },
+};
