@@ -612,7 +612,12 @@ begin
     update purchases set status = 'expired' where id = v_purchase.id;
     outcome := 'expired';
   elsif v_effect = 'declined' and v_purchase.status in ('draft', 'open') then
-    update purchases set last_decline = p_fact ->> 'reason' where id = v_purchase.id;
+    -- Of several the newest is shown, in whatever order they come.
+    update purchases set last_decline = p_fact ->> 'reason'
+    where id = v_purchase.id and not exists (
+      select from stripe_events this, stripe_events newer
+      where this.id = p_event and newer.fact ->> 'purchaseId' = v_purchase.id and newer.fact ->> 'effect' = 'declined'
+        and newer.state = 'applied' and (newer.created, newer.id) > (this.created, this.id));
     outcome := 'declined';
   end if;
 end

@@ -46,9 +46,17 @@ export type Ending = {
 const unpaid = { wallet: 0, frozen: 0, burned: 0, clearing: 0 };
 const untouched = { status: "paid", wallet: 100_000, frozen: 0, burned: 0, clearing: 1_000 };
 const pendingCard = "4000000000007726";
+const emptyCard = "4000000000009995";
 
 const pay = ({ stripe, sessionId }: Stage) => stripe.pay(sessionId);
 const payByDebit = ({ stripe, sessionId }: Stage) => stripe.pay(sessionId, { bankDebit: true });
+/** One second before what comes next: Stripe's times are cut to seconds. */
+const decline = ({ stripe, sessionId }: Stage) => {
+  stripe.clock.advance(-1_000);
+  stripe.decline(sessionId);
+  stripe.clock.advance(1_000);
+};
+const declineAgain = ({ stripe, sessionId }: Stage) => stripe.decline(sessionId, { card: emptyCard });
 const refund = (amount?: number) => (stage: Stage) => {
   const how = amount === undefined ? {} : { amount };
   stage.refundId = stage.stripe.refund(stage.sessionId, how).id;
@@ -78,6 +86,18 @@ export const scenarios: readonly Scenario[] = [
     deliverTo: "wallet",
     acts: [payByDebit, ({ stripe, sessionId }) => stripe.settleDebit(sessionId, "fails")],
     ends: { ...unpaid, status: "failed", lastDecline: "Your bank did not make the payment." },
+  },
+  {
+    name: "declined twice",
+    deliverTo: "wallet",
+    acts: [decline, declineAgain],
+    ends: { ...unpaid, status: "open", lastDecline: "Your card has insufficient funds." },
+  },
+  {
+    name: "declined twice, then paid",
+    deliverTo: "wallet",
+    acts: [decline, declineAgain, pay],
+    ends: untouched,
   },
   {
     name: "refunded before the payment is known",
