@@ -1,4 +1,5 @@
 /** Lives of a payment at Stripe, act by act, and what each must come to in the books, however its events arrive. */
+import { expect } from "vitest";
 import type { StripeStandIn } from "../../dev/stripe/start.ts";
 
 /** One purchase at Stripe, and what has come of it so far. */
@@ -49,6 +50,16 @@ const pendingCard = "4000000000007726";
 const emptyCard = "4000000000009995";
 
 const pay = ({ stripe, sessionId }: Stage) => stripe.pay(sessionId);
+const payLess = ({ stripe, sessionId }: Stage) => {
+  const session = stripe.world.sessions.get(sessionId);
+  if (session) session.amount_total = 900;
+  stripe.pay(sessionId);
+};
+/** The bank takes it before we hear of it. */
+const payAgainDisputed = (stage: Stage) => {
+  const { session } = stage.stripe.payAgain(stage.sessionId);
+  stage.disputeId = stage.stripe.openDispute(session.id).id;
+};
 const payByDebit = ({ stripe, sessionId }: Stage) => stripe.pay(sessionId, { bankDebit: true });
 /** One second before what comes next: Stripe's times are cut to seconds. */
 const decline = ({ stripe, sessionId }: Stage) => {
@@ -224,6 +235,28 @@ export const scenarios: readonly Scenario[] = [
     acts: [pay, ({ stripe, sessionId }) => stripe.payAgain(sessionId)],
     asksStripe: true,
     ends: untouched,
+  },
+  {
+    name: "a second payment that is disputed, which is lost",
+    deliverTo: "wallet",
+    acts: [pay, payAgainDisputed, decide("lost")],
+    without: ["payment_intent.succeeded"],
+    asksStripe: true,
+    ends: untouched,
+  },
+  {
+    name: "a second payment that is disputed, which is won: it is sent back",
+    deliverTo: "wallet",
+    acts: [pay, payAgainDisputed, decide("won")],
+    without: ["payment_intent.succeeded"],
+    asksStripe: true,
+    ends: untouched,
+  },
+  {
+    name: "a payment of another amount, which is refunded: nobody has to look at it any more",
+    deliverTo: "wallet",
+    acts: [payLess, refund()],
+    ends: { ...unpaid, status: expect.not.stringMatching("review") as string },
   },
 ];
 
