@@ -69,20 +69,27 @@ export function usePermutations(world: World, inVenice?: Venice) {
     console.log = log;
   });
 
-  /** A new customer's unpaid starter pack, by the capabilities behind the doors. */
+  /** A new customer's unpaid starter pack, by the capabilities behind the doors. In Venice he has proved who he is there. */
   async function order(deliverTo: "wallet" | "venice"): Promise<Bought> {
     buyers += 1;
     const app = openApp({ db, stripe, promotionCodes, venice });
     const id = app.newId("acc");
     const session = newSession(app);
+    const citizen = inVenice ? `buyer${buyers}` : "RialtoBanker";
+    if (inVenice) world.airtable.addCitizen({ Username: citizen, Ducats: 0, InVenice: true });
     const now = app.clock();
     const link = newMailedToken(app);
     const token = { id: link.id, hash: Buffer.from(link.hash).toString("hex"), expiresAt: "2100-01-01" };
     await app.db.query(
-      sql`select sign_up(${now}::timestamptz, '{}', ${id}, ${`buyer${buyers}@example.com`}, ${passwordHash}, 'RialtoBanker',
+      sql`select sign_up(${now}::timestamptz, '{}', ${id}, ${`buyer${buyers}@example.com`}, ${passwordHash}, ${citizen},
         ${JSON.stringify(token)}::jsonb)`,
       z.unknown(),
     );
+    if (inVenice)
+      await world.database.rows(
+        "update accounts set wallet = 'wallet of ' || id, citizen_proved_at = now() where id = $1",
+        [id],
+      );
     await app.db.query(
       sql`select complete_sign_in(${now}::timestamptz, '{}', ${id}, ${passwordHash}, null, ${session.row}::jsonb)`,
       z.unknown(),
