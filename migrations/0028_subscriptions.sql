@@ -25,7 +25,7 @@ create unique index subscription_starts_one_open on subscription_starts (account
 create unique index subscription_starts_one_trial on subscription_starts (account_id) where trial_days > 0 and state <> 'expired';
 
 -- `status` is Stripe's. `tier`: null for a price that is none of ours. `period_…`: of its item. `paused`: its invoices are not
--- collected. `next_…`: what a schedule turns it into. `is_second`: the account has another one that is alive, which counts.
+-- collected. `has_own_card`: that is still to become its customer's. `next_…`: what a schedule turns it into. `is_second`: the account has another one that is alive, which counts.
 create table subscriptions (
   id text primary key,
   account_id text not null references accounts,
@@ -43,6 +43,7 @@ create table subscriptions (
   cancel_at timestamptz,
   ended_at timestamptz,
   paused boolean not null,
+  has_own_card boolean not null default false,
   next_tier text,
   next_period text,
   next_at timestamptz,
@@ -51,6 +52,7 @@ create table subscriptions (
 create unique index subscriptions_one_alive on subscriptions (account_id)
   where not is_second and status not in ('canceled', 'incomplete_expired');
 create index subscriptions_of_account on subscriptions (account_id, started_at);
+create index subscriptions_with_own_card on subscriptions (read_at) where has_own_card;
 create index subscriptions_to_read on subscriptions (read_at) where status not in ('canceled', 'incomplete_expired');
 create sequence subscription_tickets;
 
@@ -381,7 +383,7 @@ end
 $$;
 
 -- Internal. What was read of a subscription at Stripe, with its latest invoices. p_read: {ticket, id, customer, livemode, status,
--- tier, period, periodStart, periodEnd, startedAt, trialEnd, cancelAt, endedAt, paused, nextTier, nextPeriod, nextAt, price,
+-- tier, period, periodStart, periodEnd, startedAt, trialEnd, cancelAt, endedAt, paused, hasOwnCard, nextTier, nextPeriod, nextAt, price,
 -- invoices: [{id, status, reason, currency, dueCents, paidCents, tier, periodStart, periodEnd, isFree, attempts,
 -- needsAction, payment, createdAt}], catalog}.
 -- Outcome: 'read' | 'superseded' (a later read counts) | 'ignored' (of a customer who is none of ours).
@@ -406,15 +408,16 @@ begin
   select s.id into v_other from subscriptions s
   where s.account_id = v_account and not s.is_second and s.status not in ('canceled', 'incomplete_expired') and s.id <> v_id;
   insert into subscriptions as s (id, account_id, livemode, ticket, read_at, status, tier, period, period_start, period_end,
-    started_at, trial_end, cancel_at, ended_at, paused, next_tier, next_period, next_at, is_second)
+    started_at, trial_end, cancel_at, ended_at, paused, has_own_card, next_tier, next_period, next_at, is_second)
   select v_id, v_account, r.livemode, r.ticket, p_at, r.status, r.tier, r.period, r."periodStart", r."periodEnd", r."startedAt",
-    r."trialEnd", r."cancelAt", r."endedAt", r.paused, r."nextTier", r."nextPeriod", r."nextAt", v_alive and v_other is not null
+    r."trialEnd", r."cancelAt", r."endedAt", r.paused, r."hasOwnCard", r."nextTier", r."nextPeriod", r."nextAt", v_alive and v_other is not null
   from jsonb_to_record(p_read) as r (livemode boolean, ticket bigint, status text, tier text, period text,
     "periodStart" timestamptz, "periodEnd" timestamptz, "startedAt" timestamptz, "trialEnd" timestamptz, "cancelAt" timestamptz,
-    "endedAt" timestamptz, paused boolean, "nextTier" text, "nextPeriod" text, "nextAt" timestamptz)
+    "endedAt" timestamptz, paused boolean, "hasOwnCard" boolean, "nextTier" text, "nextPeriod" text, "nextAt" timestamptz)
   on conflict (id) do update set ticket = excluded.ticket, read_at = excluded.read_at, status = excluded.status,
     tier = excluded.tier, period = excluded.period, period_start = excluded.period_start, period_end = excluded.period_end,
     trial_end = excluded.trial_end, cancel_at = excluded.cancel_at, ended_at = excluded.ended_at, paused = excluded.paused,
+    has_own_card = excluded.has_own_card,
     next_tier = excluded.next_tier, next_period = excluded.next_period, next_at = excluded.next_at,
     is_second = excluded.is_second
   where s.ticket < excluded.ticket
@@ -519,7 +522,7 @@ begin
 end
 $$;
 
--- Internal. A card that the customer has put in: what is open and was declined is tried with it at once.
+-- A card that the customer has put in: what is open and was declined is tried with it at once. 'retried' | 'unchanged'.
 create function retry_with_card(p_at timestamptz, p_customer text, p_payment_method text) returns text
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp
 as $$
@@ -616,6 +619,15 @@ $$;
 create function keep_subscription(p_at timestamptz, p_read jsonb) returns text
 language sql security definer set search_path = pg_catalog, public, pg_temp
 as $$ select save_subscription_read(p_at, p_read) $$;
+
+-- What was read asks something of Stripe in turn: a card of its own is to become the customer's.
+create function subscriptions_to_follow_up(p_limit int) returns setof text
+language sql stable security definer set search_path = pg_catalog, public, pg_temp
+as $$
+  select id from subscriptions
+  where has_own_card and status not in ('canceled', 'incomplete_expired', 'incomplete')
+  order by read_at limit p_limit
+$$;
 
 -- Subscriptions to be read again: not read for p_every, or a renewal whose news has not come for an hour.
 create function subscriptions_to_read(p_at timestamptz, p_every interval, p_limit int) returns setof text
@@ -1025,5 +1037,5 @@ as $$
 $$;
 
 grant execute on function charge_usage, begin_subscription, attach_customer, attach_start_session, end_start, starts_to_end,
-  take_subscription_ticket, keep_subscription, subscription_missing, subscriptions_to_read, keep_subscriptions, claim_invoice_retries, end_invoice_retry,
+  take_subscription_ticket, keep_subscription, subscription_missing, subscriptions_to_read, subscriptions_to_follow_up, keep_subscriptions, retry_with_card, claim_invoice_retries, end_invoice_retry,
   begin_subscription_change, end_subscription_change, show_subscription to cascade_app;

@@ -144,8 +144,10 @@ type Paying = {
   nextInvoice(subscription: string): Promise<{ readonly dueCents: number; readonly at: string } | null>;
   /** The customer's cards. @throws Unavailable */
   listCards(holder: CardHolder): Promise<readonly CardShown[]>;
-  /** Charges go to this card from now on; the same again is no change. @throws Unavailable */
+  /** The customer's charges go to this card from now on, the subscription's among them; the same again is no change. @throws Unavailable */
   makeDefault(holder: CardHolder, card: string): Promise<void>;
+  /** Where a subscription has a card of its own, that becomes its customer's. The same again is no change. @throws Unavailable */
+  adoptCard(subscription: string): Promise<void>;
   /** Removes a card; one that is gone is removed. @throws Unavailable */
   removeCard(card: string): Promise<void>;
 };

@@ -101,6 +101,8 @@ export type SubscriptionRead = {
   readonly endedAt: string | null;
   /** Its invoices are not collected. */
   readonly paused: boolean;
+  /** It is charged to that, whatever its customer's is. */
+  readonly hasOwnCard: boolean;
   readonly next: { readonly price: PriceRead; readonly interval: string; readonly at: string } | null;
   /** The latest. */
   readonly invoices: readonly InvoiceRead[];
@@ -157,8 +159,6 @@ export type Stripe = {
   expireSession(sessionId: string): Promise<ExpireOutcome>;
   /** Checks signature and age (300 s) on the raw body; null when either is wrong. No round trip. */
   verifyEvent(rawBody: string, signature: string): Promise<VerifiedEvent | null>;
-  /** What a payment page for a subscription has made; null when nothing. @throws Unavailable */
-  subscriptionOfSession(sessionId: string): Promise<string | null>;
   /** As it is now, in three requests. @throws Unavailable */
   readPayment(payment: string): Promise<PaymentRead>;
   /** As it is now, in two requests, and one more for each invoice that is due. Null when Stripe doesn't have it. @throws Unavailable */

@@ -40,21 +40,10 @@ export async function readSubscription(
     cancelAt: isoOrNull(subscription.cancel_at),
     endedAt: isoOrNull(subscription.ended_at),
     paused: subscription.pause_collection !== null,
+    hasOwnCard: subscription.default_payment_method !== null,
     next: nextOf(subscription.schedule, item.current_period_start),
     invoices: reads,
   };
-}
-
-/** Of a payment page; null when it has made none. */
-export async function subscriptionOfSession(
-  sdk: StripeSdk,
-  sessionId: string,
-  onTrip: () => void,
-): Promise<string | null> {
-  onTrip();
-  const session = await sdk.checkout.sessions.retrieve(sessionId);
-  expectObject(session, "checkout.session");
-  return session.subscription === null ? null : idOf(session.subscription);
 }
 
 async function invoiceRead(

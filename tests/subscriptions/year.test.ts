@@ -51,8 +51,8 @@ async function unitCosts(who: Subscriber): Promise<number> {
 }
 
 async function cardOf({ stripeCustomer }: Subscriber): Promise<string> {
-  const [subscription] = (await sdk().subscriptions.list({ customer: stripeCustomer })).data;
-  const card = subscription?.default_payment_method;
+  const customer = await sdk().customers.retrieve(stripeCustomer);
+  const card = customer.deleted === true ? null : customer.invoice_settings.default_payment_method;
   if (typeof card !== "string") throw new Error("no card");
   return card;
 }
