@@ -385,7 +385,7 @@ $$;
 -- Internal. What was read of a subscription at Stripe, with its latest invoices. p_read: {ticket, id, customer, livemode, status,
 -- tier, period, periodStart, periodEnd, startedAt, trialEnd, cancelAt, endedAt, paused, hasOwnCard, nextTier, nextPeriod, nextAt, price,
 -- invoices: [{id, status, reason, currency, dueCents, paidCents, tier, periodStart, periodEnd, isFree, attempts,
--- needsAction, payment, createdAt}], catalog}.
+-- needsAction, payment, createdAt, paidAt}], catalog}.
 -- Outcome: 'read' | 'superseded' (a later read counts) | 'ignored' (of a customer who is none of ours).
 create function save_subscription_read(p_at timestamptz, p_read jsonb) returns text
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp
@@ -474,6 +474,15 @@ begin
     end if;
   end loop;
 
+  -- Its page was open when the subscription ended, or a try was under way.
+  perform open_alert(p_at, 'paid_after_end', n.id, format(
+    'Invoice %s of account %s ($%s) was paid after subscription %s had ended: nothing is served for it. Refund it in Stripe.',
+    n.id, v_account, print_cents(n."paidCents"), v_id))
+  from jsonb_to_recordset(p_read -> 'invoices') as n (id text, status text, reason text, "paidCents" bigint, "paidAt" timestamptz,
+    payment text)
+  where n.status = 'paid' and n."paidCents" > 0 and n."paidAt" > v_subscription.ended_at
+    and (reversed_cents(n.payment)).refunded < n."paidCents";
+
   if not v_subscription.is_second then
     perform grant_months(p_at, v_subscription, p_read -> 'catalog');
   end if;
@@ -518,6 +527,9 @@ begin
   else
     perform close_alert(p_at, 'subscription_payment_back', v_payment);
   end if;
+  if v_back.refunded >= v_invoice.paid_cents then
+    perform close_alert(p_at, 'paid_after_end', v_invoice.id);
+  end if;
   return 'read';
 end
 $$;
@@ -537,10 +549,16 @@ begin
 end
 $$;
 
--- Leases tries that are due: {invoiceId, paymentMethod, subscriptionId}.
+-- Leases tries that are due: {invoiceId, paymentMethod, subscriptionId}. What is not open any more, or of a subscription that is
+-- over, is not paid: its tries end here.
 create function claim_invoice_retries(p_at timestamptz, p_limit int, p_lease interval) returns setof jsonb
 language sql security definer set search_path = pg_catalog, public, pg_temp
 as $$
+  update invoice_retries r set ended_at = p_at, state = case i.status when 'paid' then 'paid' else 'refused' end,
+    error = case when i.status <> 'paid' then format('the invoice is %s, its subscription %s', i.status, s.status) end
+  from subscription_invoices i join subscriptions s on s.id = i.subscription_id
+  where r.state = 'asked' and r.next_at <= p_at and i.id = r.invoice_id
+    and (i.status <> 'open' or s.status in ('canceled', 'incomplete_expired'));
   with due as (
     select invoice_id, payment_method from invoice_retries where state = 'asked' and next_at <= p_at
     order by next_at limit p_limit for update skip locked)
@@ -620,13 +638,18 @@ create function keep_subscription(p_at timestamptz, p_read jsonb) returns text
 language sql security definer set search_path = pg_catalog, public, pg_temp
 as $$ select save_subscription_read(p_at, p_read) $$;
 
--- What was read asks something of Stripe in turn: a card of its own is to become the customer's.
-create function subscriptions_to_follow_up(p_limit int) returns setof text
+-- What was read asks something of Stripe in turn: a card of its own is to become the customer's; of one that is over the invoices for
+-- periods that nobody serves are to be void. {id, hasOwnCard, voids: [invoice]}.
+create function subscriptions_to_follow_up(p_limit int) returns setof jsonb
 language sql stable security definer set search_path = pg_catalog, public, pg_temp
 as $$
-  select id from subscriptions
-  where has_own_card and status not in ('canceled', 'incomplete_expired', 'incomplete')
-  order by read_at limit p_limit
+  select jsonb_build_object('id', s.id, 'hasOwnCard', s.has_own_card and c.alive, 'voids', c.voids)
+  from subscriptions s
+  cross join lateral (select s.status not in ('canceled', 'incomplete_expired') as alive, array(
+    select i.id from subscription_invoices i
+    where i.subscription_id = s.id and i.status = 'open' and i.period_start is not null) as voids) c
+  where case when c.alive then s.has_own_card and s.status <> 'incomplete' else c.voids <> '{}' end
+  order by s.read_at limit p_limit
 $$;
 
 -- Subscriptions to be read again: not read for p_every, or a renewal whose news has not come for an hour.
@@ -791,6 +814,7 @@ begin
       'openInvoice', (
         select jsonb_build_object('id', i.id, 'dueCents', i.due_cents, 'needsAction', i.needs_action)
         from subscription_invoices i where i.subscription_id = v_subscription.id and i.status = 'open' and i.attempts > 0
+          and v_subscription.status not in ('canceled', 'incomplete_expired')
         order by i.created_at limit 1)) end);
 end
 $$;

@@ -146,6 +146,8 @@ type Paying = {
   listCards(holder: CardHolder): Promise<readonly CardShown[]>;
   /** The customer's charges go to this card from now on, the subscription's among them; the same again is no change. @throws Unavailable */
   makeDefault(holder: CardHolder, card: string): Promise<void>;
+  /** An open invoice can't be paid any more; one that isn't open stays as it is. @throws Unavailable */
+  voidInvoice(invoice: string): Promise<void>;
   /** Where a subscription has a card of its own, that becomes its customer's. The same again is no change. @throws Unavailable */
   adoptCard(subscription: string): Promise<void>;
   /** Removes a card; one that is gone is removed. @throws Unavailable */

@@ -4,6 +4,7 @@ import type { Billing } from "./billing-port.ts";
 import type { Line } from "./client.ts";
 import { adoptCard, listCards, makeDefault, removeCard } from "./cards.ts";
 import { guarded } from "./guarded.ts";
+import { voidInvoice } from "./invoices.ts";
 import { invoicePage, listInvoices, nextInvoice, openPortal } from "./invoice-pages.ts";
 import { cancel, changeLater, changeNow, keep, pause, previewChange, readPlan, unpause } from "./plans.ts";
 import { endStart, findPrice, makeCustomer, openStart } from "./starts.ts";
@@ -34,6 +35,7 @@ export function billingOver({ sdk, onTrip }: Dialled): Billing {
     nextInvoice: (subscription) => ask((line) => nextInvoice(line, subscription)),
     listCards: (holder) => ask((line) => listCards(line, holder)),
     makeDefault: (holder, card) => ask((line) => makeDefault(line, holder, card)),
+    voidInvoice: (invoice) => ask((line) => voidInvoice(line, invoice)),
     adoptCard: (subscription) => ask((line) => adoptCard(line, subscription)),
     removeCard: (card) => ask((line) => removeCard(line, card)),
   };

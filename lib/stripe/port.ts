@@ -128,6 +128,7 @@ export type InvoiceRead = {
   readonly needsAction: boolean;
   readonly payment: string | null;
   readonly createdAt: string;
+  readonly paidAt: string | null;
 };
 
 export type RefundOrder = {

@@ -67,6 +67,7 @@ async function invoiceRead(
     needsAction: isDue && payment !== undefined && (await asksTheCustomer(sdk, idOf(payment), onTrip)),
     payment: payment === undefined ? null : idOf(payment),
     createdAt: isoOf(invoice.created),
+    paidAt: isoOrNull(invoice.status_transitions.paid_at),
   };
 }
 

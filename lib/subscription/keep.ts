@@ -37,7 +37,7 @@ export type KeepReport = {
   readonly starts: number;
   /** Subscriptions read again. */
   readonly reads: number;
-  /** Of them, and of those that events had read, whose card became its customer's. */
+  /** Of them, and of those that events had read, that asked something of Stripe in turn. */
   readonly followUps: number;
   /** Why the run ended early; the next one goes on. */
   readonly stopped: string | null;
