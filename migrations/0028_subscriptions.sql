@@ -141,13 +141,15 @@ as $$
       - extract(year from p_from at time zone 'UTC') * 12 - extract(month from p_from at time zone 'UTC'))::int as m) c
 $$;
 
--- Internal. When a subscription's grace ends: counted from the first period that was tried and not paid.
+-- Internal. When a subscription's grace ends: counted from the first period since the last paid one that was tried and not paid.
 create function grace_ends(p_subscription subscriptions) returns timestamptz
 language sql stable security definer set search_path = pg_catalog, public, pg_temp
 as $$
   select coalesce((
     select min(coalesce(i.period_start, i.created_at)) from subscription_invoices i
-    where i.subscription_id = p_subscription.id and i.status in ('open', 'uncollectible') and i.attempts > 0),
+    where i.subscription_id = p_subscription.id and i.status in ('open', 'uncollectible') and i.attempts > 0
+      and coalesce(i.period_start, i.created_at) > coalesce((select max(paid.period_start) from subscription_invoices paid
+        where paid.subscription_id = p_subscription.id and paid.status = 'paid'), '-infinity')),
     p_subscription.period_start) + grace()
 $$;
 

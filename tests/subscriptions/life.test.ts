@@ -1,13 +1,15 @@
 /** What a subscription's life makes of an account: its tier, its months' ducats, its letters. */
 import { expect, test } from "vitest";
+import { useTold } from "../functions/stripe-webhook/told.ts";
 import { useSubscribers } from "../support/subscribing.ts";
 import { booksBalance, useWorld } from "../support/world.ts";
 
 const world = useWorld();
-const { subscriber, subscribe, bring, passTo, standing, granted, letters } = useSubscribers(
-  world,
-  "2026-01-31T10:00:00Z",
-);
+const subscribers = useSubscribers(world, "2026-01-31T10:00:00Z");
+const { sdk, subscriber, subscribe, bring, passTo, standing, granted, letters } = subscribers;
+const { latestInvoice } = useTold(world, subscribers);
+
+const declining = "4000000000000341";
 
 test("a month at a time: paid, renewed on the month's last days, each month granted once", async () => {
   const marco = await subscriber();
@@ -29,7 +31,7 @@ test("a declined renewal: full service for seven days, letters, then Explorer; a
   const marco = await subscriber();
   await subscribe(marco, "architect");
   await bring();
-  world.stripe.turnCard(marco.card, "4000000000000341");
+  world.stripe.turnCard(marco.card, declining);
   await passTo("2026-03-01T12:00:00Z");
   expect(await standing(marco)).toEqual({ tier: "architect", state: "grace" });
   expect(await letters(marco)).toEqual(["tier_change", "renewal_failed"]);
@@ -39,4 +41,37 @@ test("a declined renewal: full service for seven days, letters, then Explorer; a
   await passTo("2026-03-07T11:00:00Z");
   expect(await standing(marco)).toEqual({ tier: "explorer", state: "lapsed" });
   expect(await letters(marco)).toEqual(["tier_change", "renewal_failed", "grace_ending", "tier_change"]);
+});
+
+test("an invoice that the operator has forgiven shortens no later grace", async () => {
+  const marco = await subscriber();
+  const { id } = await subscribe(marco, "builder");
+  await bring();
+  world.stripe.turnCard(marco.card, declining);
+  await passTo("2026-03-01T12:00:00Z");
+  await sdk().invoices.markUncollectible((await latestInvoice(id)).id);
+  world.stripe.turnCard(marco.card, "4242424242424242");
+  await passTo("2026-04-02T12:00:00Z");
+  expect(await standing(marco)).toEqual({ tier: "builder", state: "active" });
+  world.stripe.turnCard(marco.card, declining);
+  await passTo("2026-05-06T12:00:00Z");
+  expect(await standing(marco)).toEqual({ tier: "builder", state: "grace" });
+  await passTo("2026-05-07T12:00:00Z");
+  expect(await standing(marco)).toEqual({ tier: "explorer", state: "lapsed" });
+});
+
+test("nor does an older one that is still open when a later one was paid", async () => {
+  world.stripe.setBilling({ afterRetries: "past_due" });
+  const marco = await subscriber();
+  const { id } = await subscribe(marco, "builder");
+  await bring();
+  world.stripe.turnCard(marco.card, declining);
+  await passTo("2026-04-01T12:00:00Z");
+  world.stripe.turnCard(marco.card, "4242424242424242");
+  await sdk().invoices.pay((await latestInvoice(id)).id);
+  world.stripe.turnCard(marco.card, declining);
+  await bring();
+  await passTo("2026-05-01T12:00:00Z");
+  expect(await standing(marco)).toEqual({ tier: "builder", state: "grace" });
+  world.stripe.setBilling({ afterRetries: "cancel" });
 });
