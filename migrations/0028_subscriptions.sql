@@ -310,12 +310,14 @@ language sql security definer set search_path = pg_catalog, public, pg_temp
 as $$ select nextval('subscription_tickets')::text $$;
 
 -- Internal. Posts the ducats of the months that are paid and have begun; of a year the first at once, each other in its time while
--- the subscription lives, at the tier that it has by then. p_catalog: {<tier>: {grantMillis}}.
+-- the subscription lives and no other period has taken its place, at the tier that it has by then. A change of interval begins a period
+-- amid a month that was granted: it adds what its tier grants more than that. p_catalog: {<tier>: {grantMillis}}.
 create function grant_months(p_at timestamptz, p_subscription subscriptions, p_catalog jsonb) returns void
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp
 as $$
 declare
   v_month record;
+  v_millis bigint;
 begin
   for v_month in
     select i.id as invoice_id, months_after(i.period_start, k) as starts_at, t.tier,
@@ -327,16 +329,23 @@ begin
       and months_after(i.period_start, k) < i.period_end
       -- A month that ends later in the month than it began is one month.
       and (k = 0 or (i.period_end - i.period_start > interval '40 days' and months_after(i.period_start, k) <= p_at
-        and months_after(i.period_start, k) < coalesce(p_subscription.ended_at, p_subscription.cancel_at, 'infinity')))
+        and months_after(i.period_start, k) < coalesce(p_subscription.ended_at, p_subscription.cancel_at, 'infinity')
+        and not exists (select from subscription_invoices j where j.subscription_id = i.subscription_id and j.status <> 'void'
+          and j.period_start > i.period_start and j.period_start <= months_after(i.period_start, k))))
     order by 2, i.created_at
   loop
-    continue when coalesce(v_month.millis, 0) = 0;
+    -- What was granted within a month of it, either way, is this month's, too; a month is 28 days at least.
+    v_millis := v_month.millis - coalesce((
+      select sum(g.millis) from grants g where g.subscription_id = p_subscription.id
+        and g.month_start > months_after(v_month.starts_at, -1) + interval '3 days'
+        and g.month_start < months_after(v_month.starts_at, 1) - interval '3 days'), 0);
+    continue when v_millis is null or v_millis <= 0;
     insert into grants (subscription_id, month_start, invoice_id, tier, millis, granted_at)
-    values (p_subscription.id, v_month.starts_at, v_month.invoice_id, v_month.tier, v_month.millis, p_at)
+    values (p_subscription.id, v_month.starts_at, v_month.invoice_id, v_month.tier, v_millis, p_at)
     on conflict do nothing;
     if found then
       perform post(p_at, 'grant:' || p_subscription.id || ':' || iso(v_month.starts_at), 'grant',
-        credit_legs(p_subscription.account_id, v_month.millis) || ('grants', null, -v_month.millis)::leg);
+        credit_legs(p_subscription.account_id, v_millis) || ('grants', null, -v_millis)::leg);
     end if;
   end loop;
 end
