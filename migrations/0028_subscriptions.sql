@@ -450,6 +450,9 @@ begin
   else
     perform close_alert(p_at, 'unknown_price', v_id);
   end if;
+  if v_subscription.next_at is null or not v_alive then
+    perform close_alert(p_at, 'schedule_left', v_id);
+  end if;
   perform close_alert(p_at, 'subscription_missing', v_id);
 
   for v_invoice in

@@ -135,13 +135,15 @@ export const subscriptionApi = declare({
         "change_not_possible",
         "change_refused",
         "change_under_way",
+        "change_unclear",
         "card_declined",
         "rate_limited",
         "limiter_unavailable",
         "payments_unavailable",
       ],
       whenAway:
-        "Refuses with 503 when Redis, Stripe or the database is away. What a change came to then is read as soon as Stripe is there.",
+        "Refuses with 503 when Redis, Stripe or the database is away. Where a change's answer was lost (change_unclear), the same key tells what " +
+        "came of it.",
     },
   },
 });

@@ -72,6 +72,8 @@ export function changeProblem(outcome: Exclude<ActOutcome, { kind: "done" }>) {
       return problem("card_declined", { detail: `${outcome.reason} Nothing was changed.` });
     case "refused":
       return problem("change_refused");
+    case "unclear":
+      return problem("change_unclear", { headers: { "retry-after": "5" } });
     case "under_way":
       return problem("change_under_way");
     case "key_reused":

@@ -71,6 +71,8 @@ export type PlanChange = {
 
 export type ChangeOutcome =
   | { readonly kind: "done" }
+  /** Done; what was scheduled before could not be dropped, and still comes. */
+  | { readonly kind: "done_schedule_left"; readonly reason: string }
   /** By the card or its bank; nothing was changed. `reason`: Stripe's, meant for the customer. */
   | { readonly kind: "declined"; readonly reason: string }
   /** By Stripe: what was asked for isn't possible any more. */

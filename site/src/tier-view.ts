@@ -1,6 +1,7 @@
 /** The account's tier: what it is, what it includes, an open invoice, and what can be done about it. */
 import { actOnTier, readTier, type TierAct } from "./api.ts";
 import { actButton } from "./buttons.ts";
+import { isUnclear } from "./call.ts";
 import { find, make } from "./dom.ts";
 import { printDollars, printDucats } from "./money.ts";
 import { poll } from "./poll.ts";
@@ -65,7 +66,7 @@ export async function tierSection(): Promise<void> {
     const key = keys.get(act) ?? crypto.randomUUID();
     keys.set(act, key);
     const answer = await actOnTier(act, key);
-    if (answer.kind !== "silent") keys.delete(act);
+    if (!isUnclear(answer)) keys.delete(act);
     if (answer.kind !== "ok") {
       part.refused(answer);
       return;
