@@ -393,6 +393,21 @@ begin
 end
 $$;
 
+-- Internal. When the one that counted is over: what was second counts from now on.
+create function promote_second(p_at timestamptz, p_account text) returns void
+language plpgsql security definer set search_path = pg_catalog, public, pg_temp
+as $$
+declare
+  v_id text;
+begin
+  update subscriptions set is_second = false where id = (
+    select id from subscriptions where account_id = p_account and is_second and status not in ('canceled', 'incomplete_expired')
+    order by started_at limit 1)
+  returning id into v_id;
+  perform close_alert(p_at, 'second_subscription', v_id);
+end
+$$;
+
 -- Internal. What was read of a subscription at Stripe, with its latest invoices. p_read: {ticket, id, customer, livemode, status,
 -- tier, period, periodStart, periodEnd, startedAt, trialEnd, cancelAt, endedAt, paused, hasOwnCard, nextTier, nextPeriod, nextAt, price,
 -- invoices: [{id, status, reason, currency, dueCents, paidCents, tier, periodStart, periodEnd, isFree, attempts,
@@ -501,10 +516,7 @@ begin
     perform grant_months(p_at, v_subscription, p_read -> 'catalog');
   end if;
   if not v_alive and v_other is null then
-    -- Who was second counts from now on.
-    update subscriptions set is_second = false where id = (
-      select id from subscriptions where account_id = v_account and is_second and status not in ('canceled', 'incomplete_expired')
-      order by started_at limit 1);
+    perform promote_second(p_at, v_account);
   end if;
   perform tell_subscription(p_at, v_account);
   return 'read';
@@ -676,17 +688,29 @@ as $$
   order by read_at limit p_limit
 $$;
 
--- One that Stripe doesn't have, as when it was made with another key: told, and not asked for again before its turn.
-create function subscription_missing(p_at timestamptz, p_id text) returns void
+-- One that Stripe doesn't have, as when it was made with another key: told, and not asked for again before its turn. A week after its
+-- period it is over, so that the account can begin anew; one of test mode at once, when the site is live.
+create function subscription_missing(p_at timestamptz, p_id text, p_livemode boolean) returns void
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp
 as $$
+declare
+  v_account text := (select account_id from subscriptions where id = p_id);
 begin
-  update subscriptions set read_at = p_at where id = p_id;
-  if found then
-    perform open_alert(p_at, 'subscription_missing', p_id, format(
-      'Stripe does not have subscription %s (any more): it stays as it was last read, and lapses a week after its period. '
-      'Was STRIPE_SECRET_KEY changed?', p_id));
+  if v_account is null then
+    return;
   end if;
+  perform lock_subscription(v_account);
+  update subscriptions set read_at = p_at where id = p_id;
+  update subscriptions set status = 'canceled', ended_at = p_at
+  where id = p_id and status not in ('canceled', 'incomplete_expired')
+    and (period_end + grace() <= p_at or (p_livemode and not livemode));
+  if found then
+    perform promote_second(p_at, v_account);
+    perform tell_subscription(p_at, v_account);
+  end if;
+  perform open_alert(p_at, 'subscription_missing', p_id, format(
+    'Stripe does not have subscription %s (any more): it stays as it was last read, and is over a week after its period. '
+    'Was STRIPE_SECRET_KEY changed?', p_id));
 end
 $$;
 

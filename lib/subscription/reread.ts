@@ -3,6 +3,7 @@ import * as z from "zod";
 import type { App } from "../app.ts";
 import { tiers } from "../catalog/tiers.ts";
 import { sql } from "../db/port.ts";
+import { isLive } from "../env.ts";
 import type { InvoiceRead, SubscriptionRead } from "../stripe/port.ts";
 import { tierOfPrice, type PriceEnv } from "./prices.ts";
 
@@ -33,7 +34,7 @@ export async function rereadSubscription(
   await app.db.query(
     read
       ? sql`select keep_subscription(${app.clock()}::timestamptz, ${JSON.stringify(read)}::jsonb)`
-      : sql`select subscription_missing(${app.clock()}::timestamptz, ${id})`,
+      : sql`select subscription_missing(${app.clock()}::timestamptz, ${id}, ${isLive(app.env)}::boolean)`,
     z.unknown(),
   );
 }

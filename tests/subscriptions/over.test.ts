@@ -5,13 +5,13 @@ import { useTold } from "../functions/stripe-webhook/told.ts";
 import { plantSession } from "../authorisation/people.ts";
 import { call } from "../support/call.ts";
 import { useLog } from "../support/log.ts";
-import { useSubscribers, type Subscriber } from "../support/subscribing.ts";
-import { booksBalance, useWorld } from "../support/world.ts";
+import { giveTier, useSubscribers, type Subscriber } from "../support/subscribing.ts";
+import { booksBalance, newCustomer, useWorld } from "../support/world.ts";
 
 const world = useWorld();
 useLog();
 const subscribers = useSubscribers(world, "2026-03-10T09:00:00Z");
-const { sdk, subscriber, subscribe, news, bring, passTo, standing } = subscribers;
+const { sdk, subscriber, subscribe, act, news, bring, keep, passTo, standing, granted } = subscribers;
 const { latestInvoice, chargesOf, alertsOf } = useTold(world, subscribers);
 
 const declining = "4000000000000341";
@@ -93,4 +93,38 @@ test("paid on its page after the end: the operator is told, until it is refunded
   expect((await mine()).map(({ open }) => open)).toEqual([false]);
   news();
   await booksBalance(world);
+});
+
+test("one that Stripe doesn't have any more is over a week after its period: the account begins anew", async () => {
+  const marco = await newCustomer();
+  await giveTier(world.database, marco.id, "builder");
+  const endsAt = async (time: string) => {
+    await world.database.rows(
+      "update subscriptions set period_end = $2, read_at = '2026-03-01' where account_id = $1",
+      [marco.id, time],
+    );
+    await fire();
+  };
+  await endsAt("2026-03-03T10:00:00Z");
+  expect(await standing(marco)).toEqual({ tier: "builder", state: "active" });
+  await endsAt("2026-03-03T08:00:00Z");
+  expect(await standing(marco)).toEqual({ tier: "explorer", state: "ended" });
+  expect((await act(marco, { action: "start", tier: "builder", period: "month" })).status).toBe(201);
+});
+
+test("the second of two counts when the first is over, and its alert closes", async () => {
+  const marco = await subscriber();
+  const first = await subscribe(marco, "builder");
+  await bring();
+  const second = await subscribe(marco, "architect");
+  await bring();
+  const mine = async () =>
+    (await alertsOf("second_subscription")).filter(({ subject }) => subject === second.id);
+  expect((await mine()).map(({ open }) => open)).toEqual([true]);
+  await sdk().subscriptions.cancel(first.id);
+  await bring();
+  await keep();
+  expect(await standing(marco)).toEqual({ tier: "architect", state: "active" });
+  expect(await granted(marco)).toHaveLength(2);
+  expect((await mine()).map(({ open }) => open)).toEqual([false]);
 });
