@@ -470,6 +470,16 @@ begin
   end if;
   perform close_alert(p_at, 'subscription_missing', v_id);
 
+  -- The books have dollars alone, and the catalogue's ducats are for dollars.
+  if v_alive and (
+    select n.currency <> 'usd' from jsonb_to_recordset(p_read -> 'invoices') as n (currency text, "createdAt" timestamptz)
+    order by n."createdAt" desc limit 1) then
+    perform open_alert(p_at, 'invoice_currency', v_id, format(
+      'Subscription %s of account %s is not paid in US dollars: its invoices are not in the books and grant no ducats. '
+      'Give it a price of ours in Stripe, or end it.', v_id, v_account));
+  else
+    perform close_alert(p_at, 'invoice_currency', v_id);
+  end if;
   for v_invoice in
     insert into subscription_invoices as i (id, subscription_id, status, reason, due_cents, paid_cents, tier,
       period_start, period_end, is_free, attempts, needs_action, payment, created_at)
@@ -477,7 +487,8 @@ begin
       n."isFree", n.attempts, n."needsAction", n.payment, n."createdAt"
     from jsonb_to_recordset(p_read -> 'invoices') as n (id text, status text, reason text, "dueCents" bigint, "paidCents" bigint,
       tier text, "periodStart" timestamptz, "periodEnd" timestamptz, "isFree" boolean, attempts int,
-      "needsAction" boolean, payment text, "createdAt" timestamptz)
+      "needsAction" boolean, payment text, "createdAt" timestamptz, currency text)
+    where n.currency = 'usd'
     order by n."createdAt", n.id
     on conflict (id) do update set status = excluded.status, due_cents = excluded.due_cents, paid_cents = excluded.paid_cents,
       tier = excluded.tier, period_start = excluded.period_start, period_end = excluded.period_end,
@@ -508,8 +519,8 @@ begin
     'Invoice %s of account %s ($%s) was paid after subscription %s had ended: nothing is served for it. Refund it in Stripe.',
     n.id, v_account, print_cents(n."paidCents"), v_id))
   from jsonb_to_recordset(p_read -> 'invoices') as n (id text, status text, reason text, "paidCents" bigint, "paidAt" timestamptz,
-    payment text)
-  where n.status = 'paid' and n."paidCents" > 0 and n."paidAt" > v_subscription.ended_at
+    payment text, currency text)
+  where n.status = 'paid' and n.currency = 'usd' and n."paidCents" > 0 and n."paidAt" > v_subscription.ended_at
     and (reversed_cents(n.payment)).refunded < n."paidCents";
 
   if not v_subscription.is_second then

@@ -248,3 +248,26 @@ test.each(["invoice.overdue", "customer.subscription.pending_update_applied", "i
     expect(await standing(marco)).toEqual({ tier: "explorer", state: "none" });
   },
 );
+
+test("an invoice in euros: nothing in the books, no ducats, and an alert until the subscription is over", async () => {
+  const marco = await subscriber();
+  const clearing = await ledger("stripe_clearing");
+  const price = await sdk().prices.create({
+    product: "cascade_tier_builder",
+    currency: "eur",
+    unit_amount: 700,
+    recurring: { interval: "month" },
+  });
+  const { id } = await sdk().subscriptions.create({
+    customer: marco.stripeCustomer,
+    items: [{ price: price.id }],
+  });
+  await bring();
+  const mine = async () => (await alertsOf("invoice_currency")).filter(({ subject }) => subject === id);
+  expect(await ledger("stripe_clearing")).toBe(clearing);
+  expect(await granted(marco)).toEqual([]);
+  expect((await mine()).map(({ open }) => open)).toEqual([true]);
+  await sdk().subscriptions.cancel(id);
+  await bring();
+  expect((await mine()).map(({ open }) => open)).toEqual([false]);
+});
