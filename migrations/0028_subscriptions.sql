@@ -195,7 +195,7 @@ begin
       else 'active' end;
   end if;
   if state in ('trialing', 'active', 'ending', 'grace') then
-    tier := coalesce(v_subscription.tier, 'explorer');
+    tier := coalesce(case when v_subscription.next_at <= p_at then v_subscription.next_tier else v_subscription.tier end, 'explorer');
     v_from := v_subscription.period_start;
   else
     until := null;

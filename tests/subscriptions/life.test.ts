@@ -1,12 +1,13 @@
 /** What a subscription's life makes of an account: its tier, its months' ducats, its letters. */
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { useTold } from "../functions/stripe-webhook/told.ts";
 import { useSubscribers } from "../support/subscribing.ts";
 import { booksBalance, useWorld } from "../support/world.ts";
 
 const world = useWorld();
 const subscribers = useSubscribers(world, "2026-01-31T10:00:00Z");
-const { sdk, subscriber, subscribe, bring, passTo, standing, granted, letters } = subscribers;
+const { sdk, subscriber, subscribe, bring, passTo, standing, granted, letters, startByPage, change } =
+  subscribers;
 const { latestInvoice } = useTold(world, subscribers);
 
 const declining = "4000000000000341";
@@ -74,4 +75,14 @@ test("nor does an older one that is still open when a later one was paid", async
   await passTo("2026-05-01T12:00:00Z");
   expect(await standing(marco)).toEqual({ tier: "builder", state: "grace" });
   world.stripe.setBilling({ afterRetries: "cancel" });
+});
+
+test("a scheduled downgrade holds from its time on, though Stripe has not told of it yet", async () => {
+  const marco = await subscriber();
+  await startByPage(marco, "architect", "month");
+  expect((await change(marco, "builder", "month")).status).toBe(200);
+  vi.setSystemTime("2026-02-28T09:59:59Z");
+  expect(await standing(marco)).toEqual({ tier: "architect", state: "active" });
+  vi.setSystemTime("2026-02-28T10:00:00Z");
+  expect(await standing(marco)).toEqual({ tier: "builder", state: "active" });
 });
