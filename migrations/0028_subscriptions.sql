@@ -25,7 +25,7 @@ create unique index subscription_starts_one_open on subscription_starts (account
 create unique index subscription_starts_one_trial on subscription_starts (account_id) where trial_days > 0 and state <> 'expired';
 
 -- `status` is Stripe's. `tier`: null for a price that is none of ours. `period_…`: of its item. `paused`: its invoices are not
--- collected. `has_own_card`: that is still to become its customer's. `next_…`: what a schedule turns it into. `is_second`: the account has another one that is alive, which counts.
+-- collected. `end_reason`: Stripe's. `has_own_card`: that is still to become its customer's. `next_…`: what a schedule turns it into. `is_second`: the account has another one that is alive, which counts.
 create table subscriptions (
   id text primary key,
   account_id text not null references accounts,
@@ -42,6 +42,7 @@ create table subscriptions (
   trial_end timestamptz,
   cancel_at timestamptz,
   ended_at timestamptz,
+  end_reason text,
   paused boolean not null,
   has_own_card boolean not null default false,
   next_tier text,
@@ -172,7 +173,11 @@ begin
   tier := 'explorer';
   state := 'none';
   if v_subscription.status = 'canceled' then
-    state := 'ended';
+    -- Stripe's own retries may be over before the grace is.
+    if v_subscription.end_reason = 'payment_failed' then
+      until := grace_ends(v_subscription);
+    end if;
+    state := case when p_at < until then 'grace' else 'ended' end;
   elsif v_subscription.status = 'incomplete' then
     state := 'incomplete';
   elsif v_subscription.status = 'paused' then
@@ -409,7 +414,7 @@ end
 $$;
 
 -- Internal. What was read of a subscription at Stripe, with its latest invoices. p_read: {ticket, id, customer, livemode, status,
--- tier, period, periodStart, periodEnd, startedAt, trialEnd, cancelAt, endedAt, paused, hasOwnCard, nextTier, nextPeriod, nextAt, price,
+-- tier, period, periodStart, periodEnd, startedAt, trialEnd, cancelAt, endedAt, endReason, paused, hasOwnCard, nextTier, nextPeriod, nextAt, price,
 -- invoices: [{id, status, reason, currency, dueCents, paidCents, tier, periodStart, periodEnd, isFree, attempts,
 -- needsAction, payment, createdAt, paidAt}], catalog}.
 -- Outcome: 'read' | 'superseded' (a later read counts) | 'ignored' (of a customer who is none of ours).
@@ -434,15 +439,15 @@ begin
   select s.id into v_other from subscriptions s
   where s.account_id = v_account and not s.is_second and s.status not in ('canceled', 'incomplete_expired') and s.id <> v_id;
   insert into subscriptions as s (id, account_id, livemode, ticket, read_at, status, tier, period, period_start, period_end,
-    started_at, trial_end, cancel_at, ended_at, paused, has_own_card, next_tier, next_period, next_at, is_second)
+    started_at, trial_end, cancel_at, ended_at, end_reason, paused, has_own_card, next_tier, next_period, next_at, is_second)
   select v_id, v_account, r.livemode, r.ticket, p_at, r.status, r.tier, r.period, r."periodStart", r."periodEnd", r."startedAt",
-    r."trialEnd", r."cancelAt", r."endedAt", r.paused, r."hasOwnCard", r."nextTier", r."nextPeriod", r."nextAt", v_alive and v_other is not null
+    r."trialEnd", r."cancelAt", r."endedAt", r."endReason", r.paused, r."hasOwnCard", r."nextTier", r."nextPeriod", r."nextAt", v_alive and v_other is not null
   from jsonb_to_record(p_read) as r (livemode boolean, ticket bigint, status text, tier text, period text,
     "periodStart" timestamptz, "periodEnd" timestamptz, "startedAt" timestamptz, "trialEnd" timestamptz, "cancelAt" timestamptz,
-    "endedAt" timestamptz, paused boolean, "hasOwnCard" boolean, "nextTier" text, "nextPeriod" text, "nextAt" timestamptz)
+    "endedAt" timestamptz, "endReason" text, paused boolean, "hasOwnCard" boolean, "nextTier" text, "nextPeriod" text, "nextAt" timestamptz)
   on conflict (id) do update set ticket = excluded.ticket, read_at = excluded.read_at, status = excluded.status,
     tier = excluded.tier, period = excluded.period, period_start = excluded.period_start, period_end = excluded.period_end,
-    trial_end = excluded.trial_end, cancel_at = excluded.cancel_at, ended_at = excluded.ended_at, paused = excluded.paused,
+    trial_end = excluded.trial_end, cancel_at = excluded.cancel_at, ended_at = excluded.ended_at, end_reason = excluded.end_reason, paused = excluded.paused,
     has_own_card = excluded.has_own_card,
     next_tier = excluded.next_tier, next_period = excluded.next_period, next_at = excluded.next_at,
     is_second = excluded.is_second

@@ -99,6 +99,8 @@ export type SubscriptionRead = {
   readonly trialEnd: string | null;
   readonly cancelAt: string | null;
   readonly endedAt: string | null;
+  /** Stripe's: `payment_failed`, say. */
+  readonly endReason: string | null;
   /** Its invoices are not collected. */
   readonly paused: boolean;
   /** It is charged to that, whatever its customer's is. */

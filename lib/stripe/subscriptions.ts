@@ -39,6 +39,7 @@ export async function readSubscription(
     trialEnd: isoOrNull(subscription.trial_end),
     cancelAt: isoOrNull(subscription.cancel_at),
     endedAt: isoOrNull(subscription.ended_at),
+    endReason: subscription.cancellation_details?.reason ?? null,
     paused: subscription.pause_collection !== null,
     hasOwnCard: subscription.default_payment_method !== null,
     next: nextOf(subscription.schedule, item.current_period_start),

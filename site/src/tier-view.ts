@@ -45,7 +45,7 @@ export async function tierSection(): Promise<void> {
   );
 
   function actions(tier: Tier): HTMLElement {
-    const hasNone = tier.state === "none" || tier.state === "ended";
+    const hasNone = tier.state === "none" || tier.state === "ended" || Boolean(tier.subscription?.endedAt);
     return make(
       "div",
       { class: "actions" },

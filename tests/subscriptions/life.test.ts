@@ -86,3 +86,18 @@ test("a scheduled downgrade holds from its time on, though Stripe has not told o
   vi.setSystemTime("2026-02-28T10:00:00Z");
   expect(await standing(marco)).toEqual({ tier: "builder", state: "active" });
 });
+
+test("Stripe gives up before the seven days are over: the tier stays for them all the same, then it has ended", async () => {
+  world.stripe.setBilling({ retryDays: [1, 2] });
+  const marco = await subscriber();
+  const { id } = await subscribe(marco, "builder");
+  await bring();
+  world.stripe.turnCard(marco.card, declining);
+  await passTo("2026-03-04T12:00:00Z");
+  expect((await sdk().subscriptions.retrieve(id)).status).toBe("canceled");
+  expect(await standing(marco)).toEqual({ tier: "builder", state: "grace" });
+  await passTo("2026-03-07T11:00:00Z");
+  expect(await standing(marco)).toEqual({ tier: "explorer", state: "ended" });
+  expect(await letters(marco)).toEqual(["tier_change", "renewal_failed", "tier_change"]);
+  world.stripe.setBilling({ retryDays: [3, 5, 7] });
+});
