@@ -210,8 +210,13 @@ begin
   month_start := months_after(v_from, v_month);
   month_end := months_after(v_from, v_month + 1);
   if v_from = v_subscription.period_start and p_at < v_subscription.period_end then
-    month_end := case v_subscription.period when 'month' then v_subscription.period_end
-      else least(month_end, v_subscription.period_end) end;
+    if v_subscription.period = 'month' then
+      -- It may end later in the month than it began: it is one month.
+      month_start := v_from;
+      month_end := v_subscription.period_end;
+    else
+      month_end := least(month_end, v_subscription.period_end);
+    end if;
   end if;
 end
 $$;

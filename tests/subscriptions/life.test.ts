@@ -28,6 +28,19 @@ test("a month at a time: paid, renewed on the month's last days, each month gran
   await booksBalance(world);
 });
 
+test("the month of a period that ends later in the month than it began is that period", async () => {
+  const marco = await subscriber();
+  await subscribe(marco, "builder");
+  await bring();
+  await passTo("2026-03-29T12:00:00Z");
+  expect(
+    await world.database.rows("select month_start, month_end from entitlements($1, $2)", [
+      marco.id,
+      new Date(),
+    ]),
+  ).toEqual([{ month_start: new Date("2026-02-28T10:00:00Z"), month_end: new Date("2026-03-31T10:00:00Z") }]);
+});
+
 test("a declined renewal: full service for seven days, letters, then Explorer; a new card brings it back", async () => {
   const marco = await subscriber();
   await subscribe(marco, "architect");
