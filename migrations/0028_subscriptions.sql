@@ -24,7 +24,7 @@ create table subscription_starts (
 create unique index subscription_starts_one_open on subscription_starts (account_id) where state = 'open';
 create unique index subscription_starts_one_trial on subscription_starts (account_id) where trial_days > 0 and state <> 'expired';
 
--- `status` is Stripe's. `tier`: null for a price that is none of ours. `period_…`: of its item. `paused`: its invoices are not
+-- `status` is Stripe's. `tier`: null for a `price` that is none of ours. `period_…`: of its item. `paused`: its invoices are not
 -- collected. `end_reason`: Stripe's. `has_own_card`: that is still to become its customer's. `next_…`: what a schedule turns it into. `is_second`: the account has another one that is alive, which counts.
 create table subscriptions (
   id text primary key,
@@ -34,6 +34,7 @@ create table subscriptions (
   read_at timestamptz not null,
   status text not null check (status in
     ('incomplete', 'incomplete_expired', 'trialing', 'active', 'past_due', 'unpaid', 'paused', 'canceled')),
+  price text,
   tier text,
   period text check (period in ('month', 'year')),
   period_start timestamptz not null,
@@ -420,7 +421,7 @@ $$;
 
 -- Internal. What was read of a subscription at Stripe, with its latest invoices. p_read: {ticket, id, customer, livemode, status,
 -- tier, period, periodStart, periodEnd, startedAt, trialEnd, cancelAt, endedAt, endReason, paused, hasOwnCard, nextTier, nextPeriod, nextAt, price,
--- invoices: [{id, status, reason, currency, dueCents, paidCents, tier, periodStart, periodEnd, isFree, attempts,
+-- invoices: [{id, status, reason, currency, dueCents, paidCents, price, tier, periodStart, periodEnd, isFree, attempts,
 -- needsAction, payment, createdAt, paidAt}], catalog}.
 -- Outcome: 'read' | 'superseded' (a later read counts) | 'ignored' (of a customer who is none of ours).
 create function save_subscription_read(p_at timestamptz, p_read jsonb) returns text
@@ -443,15 +444,17 @@ begin
   perform lock_subscription(v_account);
   select s.id into v_other from subscriptions s
   where s.account_id = v_account and not s.is_second and s.status not in ('canceled', 'incomplete_expired') and s.id <> v_id;
-  insert into subscriptions as s (id, account_id, livemode, ticket, read_at, status, tier, period, period_start, period_end,
+  insert into subscriptions as s (id, account_id, livemode, ticket, read_at, status, price, tier, period, period_start, period_end,
     started_at, trial_end, cancel_at, ended_at, end_reason, paused, has_own_card, next_tier, next_period, next_at, is_second)
-  select v_id, v_account, r.livemode, r.ticket, p_at, r.status, r.tier, r.period, r."periodStart", r."periodEnd", r."startedAt",
+  select v_id, v_account, r.livemode, r.ticket, p_at, r.status, r.price, r.tier, r.period, r."periodStart", r."periodEnd", r."startedAt",
     r."trialEnd", r."cancelAt", r."endedAt", r."endReason", r.paused, r."hasOwnCard", r."nextTier", r."nextPeriod", r."nextAt", v_alive and v_other is not null
-  from jsonb_to_record(p_read) as r (livemode boolean, ticket bigint, status text, tier text, period text,
+  from jsonb_to_record(p_read) as r (livemode boolean, ticket bigint, status text, price text, tier text, period text,
     "periodStart" timestamptz, "periodEnd" timestamptz, "startedAt" timestamptz, "trialEnd" timestamptz, "cancelAt" timestamptz,
     "endedAt" timestamptz, "endReason" text, paused boolean, "hasOwnCard" boolean, "nextTier" text, "nextPeriod" text, "nextAt" timestamptz)
   on conflict (id) do update set ticket = excluded.ticket, read_at = excluded.read_at, status = excluded.status,
-    tier = excluded.tier, period = excluded.period, period_start = excluded.period_start, period_end = excluded.period_end,
+    -- A price that STRIPE_PRICE_… names no more keeps its tier for whom it has.
+    tier = coalesce(excluded.tier, case when s.price = excluded.price then s.tier end), price = excluded.price,
+    period = excluded.period, period_start = excluded.period_start, period_end = excluded.period_end,
     trial_end = excluded.trial_end, cancel_at = excluded.cancel_at, ended_at = excluded.ended_at, end_reason = excluded.end_reason, paused = excluded.paused,
     has_own_card = excluded.has_own_card,
     next_tier = excluded.next_tier, next_period = excluded.next_period, next_at = excluded.next_at,
@@ -493,15 +496,16 @@ begin
   for v_invoice in
     insert into subscription_invoices as i (id, subscription_id, status, reason, due_cents, paid_cents, tier,
       period_start, period_end, is_free, attempts, needs_action, payment, created_at)
-    select n.id, v_id, n.status, n.reason, n."dueCents", n."paidCents", n.tier, n."periodStart", n."periodEnd",
+    select n.id, v_id, n.status, n.reason, n."dueCents", n."paidCents",
+      coalesce(n.tier, case when n.price = v_subscription.price then v_subscription.tier end), n."periodStart", n."periodEnd",
       n."isFree", n.attempts, n."needsAction", n.payment, n."createdAt"
     from jsonb_to_recordset(p_read -> 'invoices') as n (id text, status text, reason text, "dueCents" bigint, "paidCents" bigint,
       tier text, "periodStart" timestamptz, "periodEnd" timestamptz, "isFree" boolean, attempts int,
-      "needsAction" boolean, payment text, "createdAt" timestamptz, currency text)
+      "needsAction" boolean, payment text, "createdAt" timestamptz, currency text, price text)
     where n.currency = 'usd'
     order by n."createdAt", n.id
     on conflict (id) do update set status = excluded.status, due_cents = excluded.due_cents, paid_cents = excluded.paid_cents,
-      tier = excluded.tier, period_start = excluded.period_start, period_end = excluded.period_end,
+      tier = coalesce(excluded.tier, i.tier), period_start = excluded.period_start, period_end = excluded.period_end,
       is_free = excluded.is_free, attempts = excluded.attempts, needs_action = excluded.needs_action, payment = excluded.payment
     returning *
   loop

@@ -55,6 +55,7 @@ function kept(env: PriceEnv, { price, interval, next, invoices, ...read }: Subsc
 function keptInvoice(env: PriceEnv, { line, ...invoice }: InvoiceRead): object {
   return {
     ...invoice,
+    price: line && line.price.id,
     tier: line && tierOfPrice(env, line.price),
     periodStart: line?.start ?? null,
     periodEnd: line?.end ?? null,
