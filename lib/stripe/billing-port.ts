@@ -40,6 +40,8 @@ type Starts = {
   findPrice(price: { readonly named: string | undefined; readonly lookupKey: string }): Promise<PriceFound>;
   /** A payment page. @throws Unavailable (ask again with the same key). */
   openStart(request: StartRequest): Promise<StartOutcome>;
+  /** Whether it can be paid still. @throws Unavailable */
+  readStart(sessionId: string): Promise<PageEnd | { readonly kind: "open" }>;
   /** Makes sure that a page cannot be paid any more; idempotent. @throws Unavailable */
   endStart(sessionId: string): Promise<PageEnd>;
 };

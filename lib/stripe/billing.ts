@@ -7,7 +7,7 @@ import { guarded } from "./guarded.ts";
 import { voidInvoice } from "./invoices.ts";
 import { invoicePage, listInvoices, nextInvoice, openPortal } from "./invoice-pages.ts";
 import { cancel, changeLater, changeNow, keep, pause, previewChange, readPlan, unpause } from "./plans.ts";
-import { endStart, findPrice, makeCustomer, openStart } from "./starts.ts";
+import { endStart, findPrice, makeCustomer, openStart, readStart } from "./starts.ts";
 
 type Dialled = { readonly sdk: () => Promise<StripeSdk>; readonly onTrip: () => void };
 
@@ -20,6 +20,7 @@ export function billingOver({ sdk, onTrip }: Dialled): Billing {
     makeCustomer: (account) => ask((line) => makeCustomer(line, account)),
     findPrice: (price) => ask((line) => findPrice(line, price)),
     openStart: (request) => ask((line) => openStart(line, request)),
+    readStart: (session) => ask((line) => readStart(line, session)),
     endStart: (session) => ask((line) => endStart(line, session)),
     readPlan: (subscription) => ask((line) => readPlan(line, subscription)),
     previewChange: (change) => ask((line) => previewChange(line, change)),
