@@ -790,7 +790,7 @@ $$;
 
 -- Begins a change, or finds it again by the client's key. p_asked: {kind: 'change', tier, period, prorationAt, dueNowCents} |
 -- {kind: 'cancel' | 'keep' | 'pause' | 'unpause'}. Outcome: {kind: 'unauthorised' | 'no_subscription' | 'key_reused' | 'under_way'},
--- {kind: 'known', state, error, subscriptionId}, or {kind: 'begun', id, subscriptionId, again}; again: it was begun before, and what
+-- {kind: 'known', state, error, subscriptionId}, or {kind: 'begun', id, subscriptionId, isLapsed, again}; again: it was begun before, and what
 -- came of it isn't known. One whose answer never came is given up after p_lease.
 create function begin_subscription_change(
   p_at timestamptz, p_visit jsonb, p_session text, p_id text, p_key text, p_asked jsonb, p_lease interval
@@ -835,7 +835,8 @@ begin
     perform audit(p_at, p_visit, v_account, v_account, 'subscription.' || (p_asked ->> 'kind'),
       jsonb_build_object('subscription', v_subscription.id) || (p_asked - 'kind'));
   end if;
-  return jsonb_build_object('kind', 'begun', 'id', v_change.id, 'subscriptionId', v_subscription.id, 'again', v_again);
+  return jsonb_build_object('kind', 'begun', 'id', v_change.id, 'subscriptionId', v_subscription.id,
+    'isLapsed', (entitlements(v_account, p_at)).state = 'lapsed', 'again', v_again);
 end
 $$;
 

@@ -97,7 +97,7 @@ export const subscriptionApi = declare({
     },
     POST: {
       summary:
-        "start opens a payment page; preview says what another tier or period comes to; change, cancel, keep (undoes a cancellation and " +
+        "start opens a payment page; preview says what another tier or period comes to; change, cancel (with its period; what has lapsed unpaid at once), keep (undoes a cancellation and " +
         "a scheduled change), pause and unpause need an Idempotency-Key, the same for each retry",
       auth: "session",
       form: true,

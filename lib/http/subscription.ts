@@ -38,7 +38,7 @@ export function startProblem(kind: Exclude<StartOutcome["kind"], "opened">) {
 }
 
 const first: Readonly<Record<Hindrance, string>> = {
-  unpaid: "An invoice is open: pay it first.",
+  unpaid: "An invoice is open: pay it first, or cancel the tier.",
   paused: "It is paused: unpause it first.",
   ending: "It is cancelled: keep it first.",
 };

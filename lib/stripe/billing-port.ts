@@ -95,6 +95,8 @@ type Changes = {
   ): Promise<ChangeOutcome>;
   /** Ends it with its period; a change that was scheduled is dropped first. @throws Unavailable */
   cancel(plan: PlanRead, key: string): Promise<ChangeOutcome>;
+  /** Ends it at once; its open invoice is another call's. @throws Unavailable */
+  cancelNow(plan: PlanRead, key: string): Promise<ChangeOutcome>;
   /** Undoes a cancellation and a scheduled change. @throws Unavailable */
   keep(plan: PlanRead, key: string): Promise<ChangeOutcome>;
   /** Invoices from now on are void. @throws Unavailable */

@@ -6,7 +6,17 @@ import { adoptCard, listCards, makeDefault, removeCard } from "./cards.ts";
 import { guarded } from "./guarded.ts";
 import { voidInvoice } from "./invoices.ts";
 import { invoicePage, listInvoices, nextInvoice, openPortal } from "./invoice-pages.ts";
-import { cancel, changeLater, changeNow, keep, pause, previewChange, readPlan, unpause } from "./plans.ts";
+import {
+  cancel,
+  cancelNow,
+  changeLater,
+  changeNow,
+  keep,
+  pause,
+  previewChange,
+  readPlan,
+  unpause,
+} from "./plans.ts";
 import { endStart, findPrice, makeCustomer, openStart, readStart } from "./starts.ts";
 
 type Dialled = { readonly sdk: () => Promise<StripeSdk>; readonly onTrip: () => void };
@@ -27,6 +37,7 @@ export function billingOver({ sdk, onTrip }: Dialled): Billing {
     changeNow: (change, key) => ask((line) => changeNow(line, change, key)),
     changeLater: (change, key) => ask((line) => changeLater(line, change, key)),
     cancel: (plan, key) => ask((line) => cancel(line, plan, key)),
+    cancelNow: (plan, key) => ask((line) => cancelNow(line, plan, key)),
     keep: (plan, key) => ask((line) => keep(line, plan, key)),
     pause: (plan, key) => ask((line) => pause(line, plan, key)),
     unpause: (plan, key) => ask((line) => unpause(line, plan, key)),

@@ -129,6 +129,18 @@ export function cancel(line: Line, plan: PlanRead, key: string): Promise<ChangeO
   });
 }
 
+export function cancelNow(line: Line, plan: PlanRead, key: string): Promise<ChangeOutcome> {
+  const { sdk, onTrip } = line;
+  return attempted(async () => {
+    await release(line, plan, key);
+    onTrip();
+    expectMade(
+      await sdk.subscriptions.cancel(plan.id, {}, { idempotencyKey: `${key}-cancel-now` }),
+      "subscription",
+    );
+  });
+}
+
 export function keep(line: Line, plan: PlanRead, key: string): Promise<ChangeOutcome> {
   return attempted(async () => {
     await release(line, plan, key);

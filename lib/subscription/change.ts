@@ -62,7 +62,13 @@ const begunColumn = z.discriminatedUnion("kind", [
     error: z.string().nullable(),
     subscriptionId: z.string(),
   }),
-  z.object({ kind: z.literal("begun"), id: z.string(), subscriptionId: z.string(), again: z.boolean() }),
+  z.object({
+    kind: z.literal("begun"),
+    id: z.string(),
+    subscriptionId: z.string(),
+    isLapsed: z.boolean(),
+    again: z.boolean(),
+  }),
 ]);
 
 type Begun = Extract<z.output<typeof begunColumn>, { kind: "begun" }>;
@@ -105,7 +111,8 @@ async function carriedOut(
   try {
     const plan = await app.billing.readPlan(begun.subscriptionId);
     if (!plan) return { kind: "refused", reason: "The subscription is not at Stripe any more." };
-    const prepared = asked.kind === "change" ? await changePlan(app, plan, begun, asked) : asked.kind;
+    const prepared =
+      asked.kind === "change" ? await changePlan(app, plan, begun, asked) : actOf(asked.kind, plan, begun);
     if (typeof prepared === "object") return prepared;
     mayBeMade = true;
     const made = await (typeof prepared === "function" ? prepared() : app.billing[prepared](plan, begun.id));
@@ -129,6 +136,11 @@ async function carriedOut(
     if (mayBeMade && error instanceof Unavailable && error.port === "stripe") return { kind: "unclear" };
     throw error;
   }
+}
+
+/** Nobody is held to an invoice for what has lapsed: the period that it is for would have to be paid before it could end. */
+function actOf(kind: Exclude<Asked["kind"], "change">, { status }: PlanRead, { isLapsed }: Begun) {
+  return kind === "cancel" && isLapsed && ["past_due", "unpaid"].includes(status) ? "cancelNow" : kind;
 }
 
 /** A refusal, or what is left to be asked of Stripe. */

@@ -159,9 +159,11 @@ function cancelQuestion({ subscription, until, state }: Tier) {
   return {
     title: `Cancel ${name}?`,
     words:
-      state === "grace" || state === "lapsed" || state === "paused"
-        ? "It is not renewed any more. What is in your wallet stays yours."
-        : `You keep it${day}, and nothing more is charged. What is in your wallet stays yours.`,
+      state === "lapsed"
+        ? "It ends at once, and what is open need not be paid. What is in your wallet stays yours."
+        : state === "grace" || state === "paused"
+          ? "It is not renewed any more. What is in your wallet stays yours."
+          : `You keep it${day}, and nothing more is charged. What is in your wallet stays yours.`,
     yes: labels.cancel,
     no: "Keep it",
     testid: "confirm-cancel-tier",

@@ -128,3 +128,19 @@ test("the second of two counts when the first is over, and its alert closes", as
   expect(await granted(marco)).toHaveLength(2);
   expect((await mine()).map(({ open }) => open)).toEqual([false]);
 });
+
+test("lapsed, and Stripe leaves it past due: a cancellation ends it at once, nothing is owed, and another can begin", async () => {
+  world.stripe.setBilling({ afterRetries: "past_due" });
+  const marco = await subscriber();
+  const { id } = await subscribe(marco, "builder", "year");
+  await bring();
+  world.stripe.turnCard(marco.card, declining);
+  await passTo("2027-04-10T12:00:00Z");
+  expect(await standing(marco)).toEqual({ tier: "explorer", state: "lapsed" });
+  const cancelled = await act(marco, { action: "cancel" });
+  expect(cancelled.body).toMatchObject({ state: "ended", subscription: { openInvoice: null } });
+  await bring();
+  expect((await latestInvoice(id)).status).toBe("void");
+  expect((await act(marco, { action: "start", tier: "builder", period: "month" })).status).toBe(201);
+  world.stripe.setBilling({ afterRetries: "cancel" });
+});

@@ -101,5 +101,5 @@ test("a renewal that is declined: its invoice with its page, and no change befor
   const { hosted_invoice_url: page } = await sdk().invoices.retrieve(openInvoice.id);
   expect(openInvoice.pageUrl).toBe(page);
   const refused = await preview(later, architect);
-  expect(refused.body.detail).toBe("An invoice is open: pay it first.");
+  expect(refused.body.detail).toBe("An invoice is open: pay it first, or cancel the tier.");
 });
