@@ -48,7 +48,9 @@ export default endpoint(
         const { when, dueNowCents, prorationAt, nextCents, at } = previewed;
         return { status: 200, body: { kind: when, dueNowCents, prorationAt, nextCents, at } };
       }
-      const idempotencyKey = orderKey(request, form, rawBody, app.clock());
+      // What a form asks for besides a change is a state: asked for again within the minute, it may have been undone in between.
+      const isState = form && body.action !== "change";
+      const idempotencyKey = isState ? app.newId("sch") : orderKey(request, form, rawBody, app.clock());
       if (!idempotencyKey) return problem("idempotency_key_required");
       const changed = await changeSubscription(app, { sessionId, idempotencyKey, asked: askedBy(body) });
       note({ [body.action]: changed.kind });
