@@ -62,7 +62,9 @@ const shown = z.strictObject({
   nextInvoice: z
     .strictObject({ dueCents: centsWire, at: timeWire })
     .nullable()
-    .meta({ description: "null as well while an invoice is open, and while Stripe is away." }),
+    .meta({
+      description: "null as well while an invoice is open, while Stripe is away, and when asked too often.",
+    }),
 });
 
 const previewed = z.strictObject({
@@ -93,7 +95,8 @@ export const subscriptionApi = declare({
       answers: { 200: shown },
       problems: ["unauthenticated"],
       whenAway:
-        "Refuses with 503 when the database is away. With Stripe away the next invoice and the open one's page are null.",
+        "Refuses with 503 when the database is away. With Redis or Stripe away, or asked too often, the next invoice and the open one's page " +
+        "are null.",
     },
     POST: {
       summary:

@@ -24,7 +24,9 @@ export default endpoint(
   { db, limiter, stripe, billing },
   {
     GET: async ({ app, caller }) => {
-      const shown = await showSubscription(app, caller.sessionId);
+      // Above the limit, and uncounted, the books alone are asked.
+      const isAllowed = async () => (await countBilling(app.limiter, caller.accountId)).kind === "allowed";
+      const shown = await showSubscription(app, caller.sessionId, isAllowed);
       return shown ? { status: 200, body: subscriptionBody(shown) } : problem("unauthenticated");
     },
     POST: async ({ app, request, caller, body, form, origin, rawBody, note }) => {
