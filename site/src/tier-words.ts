@@ -94,6 +94,7 @@ export function actsOn({ state, subscription }: Tier): readonly TierAct[] {
   const isCancelled = subscription.cancelAt !== null;
   return [
     ...(subscription.paused ? (["unpause"] as const) : []),
+    ...(state === "active" && !subscription.paused && subscription.next === null ? (["pause"] as const) : []),
     ...(isCancelled || subscription.next !== null ? (["keep"] as const) : []),
     ...(isCancelled ? [] : (["cancel"] as const)),
   ];
@@ -107,6 +108,8 @@ export function actedWords(act: TierAct, { subscription }: Tier): string {
       return isCancelled ? "It is cancelled." : "";
     case "keep":
       return isCancelled ? "" : "It goes on as it is.";
+    case "pause":
+      return subscription?.paused ? "It is paused." : "";
     case "unpause":
       return subscription?.paused
         ? "It stays paused: the payment was not made. See your cards and invoices."
