@@ -187,9 +187,9 @@ begin
     until := grace_ends(v_subscription);
     state := case when p_at < until then 'grace' else 'lapsed' end;
   elsif v_subscription.status in ('active', 'trialing') and v_subscription.paused then
-    -- What is paid for is served to its end.
+    -- What is paid for is served to its end, and so is what will be: a renewal's draft of before the pause is charged.
     select max(i.period_end) into until from subscription_invoices i
-    where i.subscription_id = v_subscription.id and i.status = 'paid';
+    where i.subscription_id = v_subscription.id and i.status in ('paid', 'draft');
     state := case when p_at < until then 'active' else 'paused' end;
   elsif v_subscription.status in ('active', 'trialing') then
     until := coalesce(v_subscription.cancel_at, v_subscription.period_end);

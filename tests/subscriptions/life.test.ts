@@ -6,7 +6,7 @@ import { booksBalance, useWorld } from "../support/world.ts";
 
 const world = useWorld();
 const subscribers = useSubscribers(world, "2026-01-31T10:00:00Z");
-const { sdk, subscriber, subscribe, bring, passTo, standing, granted, letters, startByPage, change } =
+const { sdk, subscriber, subscribe, bring, passTo, standing, granted, letters, startByPage, act, change } =
   subscribers;
 const { latestInvoice } = useTold(world, subscribers);
 
@@ -113,4 +113,17 @@ test("Stripe gives up before the seven days are over: the tier stays for them al
   expect(await standing(marco)).toEqual({ tier: "explorer", state: "ended" });
   expect(await letters(marco)).toEqual(["tier_change", "renewal_failed", "tier_change"]);
   world.stripe.setBilling({ retryDays: [3, 5, 7] });
+});
+
+test("paused while a renewal's invoice is a draft: it is charged, and served without a gap", async () => {
+  const marco = await subscriber();
+  const { id } = await subscribe(marco, "builder");
+  await bring();
+  await passTo("2026-02-28T10:30:00Z");
+  expect((await latestInvoice(id)).status).toBe("draft");
+  await act(marco, { action: "pause" });
+  expect(await standing(marco)).toEqual({ tier: "builder", state: "active" });
+  await passTo("2026-03-01T10:00:00Z");
+  expect((await latestInvoice(id)).status).toBe("paid");
+  expect(await standing(marco)).toEqual({ tier: "builder", state: "active" });
 });
