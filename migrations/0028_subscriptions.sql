@@ -235,6 +235,14 @@ as $$
   where account_id = p_account and not is_second and status not in ('canceled', 'incomplete_expired')
 $$;
 
+-- Internal. A trial is given once.
+create function trial_used(p_account text) returns boolean
+language sql stable security definer set search_path = pg_catalog, public, pg_temp
+as $$
+  select exists (select from subscription_starts where account_id = p_account and trial_days > 0 and state <> 'expired')
+    or exists (select from subscriptions where account_id = p_account and trial_end is not null)
+$$;
+
 -- Internal. What Stripe is asked with for a start; every parameter follows from it.
 create function start_terms(p_start subscription_starts) returns jsonb
 language sql stable security definer set search_path = pg_catalog, public, pg_temp
@@ -274,10 +282,7 @@ begin
       when v_start.session_url is null then 'begun' else 'open' end);
   end if;
   insert into subscription_starts (id, account_id, livemode, tier, period, trial_days, origin, expires_at, created_at)
-  values (p_id, v_account, p_livemode, p_tier, p_period, case
-    when exists (select from subscription_starts where account_id = v_account and trial_days > 0 and state <> 'expired')
-      or exists (select from subscriptions where account_id = v_account and trial_end is not null) then 0
-    else p_trial_days end, p_origin, p_expires_at, p_at)
+  values (p_id, v_account, p_livemode, p_tier, p_period, case when trial_used(v_account) then 0 else p_trial_days end, p_origin, p_expires_at, p_at)
   returning * into v_start;
   return jsonb_build_object('kind', 'begun', 'start', start_terms(v_start));
 end
@@ -866,8 +871,7 @@ begin
     'month', jsonb_build_object('start', iso(v_now.month_start), 'end', iso(v_now.month_end)),
     'accountId', v_account.id, 'email', v_account.email,
     'customer', case when v_account.stripe_customer_live = p_livemode then v_account.stripe_customer end,
-    'trialUsed', exists (select from subscription_starts where account_id = v_account.id and trial_days > 0 and state <> 'expired')
-      or exists (select from subscriptions where account_id = v_account.id and trial_end is not null),
+    'trialUsed', trial_used(v_account.id),
     'subscription', case when v_subscription.id is not null then jsonb_build_object('id', v_subscription.id,
       'status', v_subscription.status, 'tier', v_subscription.tier, 'period', v_subscription.period,
       'periodStart', iso(v_subscription.period_start), 'periodEnd', iso(v_subscription.period_end),
