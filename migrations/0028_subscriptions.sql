@@ -78,6 +78,7 @@ create table subscription_invoices (
   posted_cents bigint not null default 0
 );
 create index subscription_invoices_of_subscription on subscription_invoices (subscription_id);
+create index subscription_invoices_open on subscription_invoices (subscription_id) where status = 'open';
 create index subscription_invoices_of_payment on subscription_invoices (payment);
 -- What came back of a payment before its invoice was known.
 create index stripe_events_of_unknown_payment on stripe_events ((fact ->> 'payment'))
@@ -699,13 +700,15 @@ as $$ select save_subscription_read(p_at, p_read) $$;
 create function subscriptions_to_follow_up(p_limit int) returns setof jsonb
 language sql stable security definer set search_path = pg_catalog, public, pg_temp
 as $$
-  select jsonb_build_object('id', s.id, 'hasOwnCard', s.has_own_card and c.alive, 'voids', c.voids)
+  (select jsonb_build_object('id', s.id, 'hasOwnCard', true, 'voids', jsonb_build_array())
   from subscriptions s
-  cross join lateral (select s.status not in ('canceled', 'incomplete_expired') as alive, array(
-    select i.id from subscription_invoices i
-    where i.subscription_id = s.id and i.status = 'open' and i.period_start is not null) as voids) c
-  where case when c.alive then s.has_own_card and s.status <> 'incomplete' else c.voids <> '{}' end
-  order by s.read_at limit p_limit
+  where s.has_own_card and s.status not in ('canceled', 'incomplete_expired', 'incomplete') order by s.read_at)
+  union all
+  (select jsonb_build_object('id', s.id, 'hasOwnCard', false, 'voids', jsonb_agg(i.id))
+  from subscription_invoices i join subscriptions s on s.id = i.subscription_id
+  where i.status = 'open' and i.period_start is not null and s.status in ('canceled', 'incomplete_expired')
+  group by s.id order by s.read_at)
+  limit p_limit
 $$;
 
 -- Subscriptions to be read again: not read for p_every, or a renewal whose news has not come for an hour.
