@@ -59,12 +59,9 @@ const shown = z.strictObject({
         .nullable(),
     })
     .nullable(),
-  nextInvoice: z
-    .strictObject({ dueCents: centsWire, at: timeWire })
-    .nullable()
-    .meta({
-      description: "null as well while an invoice is open, while Stripe is away, and when asked too often.",
-    }),
+  nextInvoice: z.strictObject({ dueCents: centsWire, at: timeWire }).nullable().meta({
+    description: "null as well while an invoice is open, while Stripe is away, and when asked too often.",
+  }),
 });
 
 const previewed = z.strictObject({
