@@ -24,8 +24,8 @@ create table subscription_starts (
 create unique index subscription_starts_one_open on subscription_starts (account_id) where state = 'open';
 create unique index subscription_starts_one_trial on subscription_starts (account_id) where trial_days > 0 and state <> 'expired';
 
--- `status` is Stripe's. `tier`: null for a price that is none of ours. `period_…`: of its item. `paused`: its invoices are not
--- collected. `next_…`: what a schedule turns it into. `is_second`: the account has another one that is alive, which counts.
+-- `status` is Stripe's. `tier`: null for a `price` that is none of ours. `period_…`: of its item. `paused`: its invoices are not
+-- collected. `end_reason`: Stripe's. `has_own_card`: that is still to become its customer's. `next_…`: what a schedule turns it into. `is_second`: the account has another one that is alive, which counts.
 create table subscriptions (
   id text primary key,
   account_id text not null references accounts,
@@ -34,6 +34,7 @@ create table subscriptions (
   read_at timestamptz not null,
   status text not null check (status in
     ('incomplete', 'incomplete_expired', 'trialing', 'active', 'past_due', 'unpaid', 'paused', 'canceled')),
+  price text,
   tier text,
   period text check (period in ('month', 'year')),
   period_start timestamptz not null,
@@ -42,7 +43,9 @@ create table subscriptions (
   trial_end timestamptz,
   cancel_at timestamptz,
   ended_at timestamptz,
+  end_reason text,
   paused boolean not null,
+  has_own_card boolean not null default false,
   next_tier text,
   next_period text,
   next_at timestamptz,
@@ -51,6 +54,7 @@ create table subscriptions (
 create unique index subscriptions_one_alive on subscriptions (account_id)
   where not is_second and status not in ('canceled', 'incomplete_expired');
 create index subscriptions_of_account on subscriptions (account_id, started_at);
+create index subscriptions_with_own_card on subscriptions (read_at) where has_own_card;
 create index subscriptions_to_read on subscriptions (read_at) where status not in ('canceled', 'incomplete_expired');
 create sequence subscription_tickets;
 
@@ -74,6 +78,7 @@ create table subscription_invoices (
   posted_cents bigint not null default 0
 );
 create index subscription_invoices_of_subscription on subscription_invoices (subscription_id);
+create index subscription_invoices_open on subscription_invoices (subscription_id) where status = 'open';
 create index subscription_invoices_of_payment on subscription_invoices (payment);
 -- What came back of a payment before its invoice was known.
 create index stripe_events_of_unknown_payment on stripe_events ((fact ->> 'payment'))
@@ -139,13 +144,15 @@ as $$
       - extract(year from p_from at time zone 'UTC') * 12 - extract(month from p_from at time zone 'UTC'))::int as m) c
 $$;
 
--- Internal. When a subscription's grace ends: counted from the first period that was tried and not paid.
+-- Internal. When a subscription's grace ends: counted from the first period since the last paid one that was tried and not paid.
 create function grace_ends(p_subscription subscriptions) returns timestamptz
 language sql stable security definer set search_path = pg_catalog, public, pg_temp
 as $$
   select coalesce((
     select min(coalesce(i.period_start, i.created_at)) from subscription_invoices i
-    where i.subscription_id = p_subscription.id and i.status in ('open', 'uncollectible') and i.attempts > 0),
+    where i.subscription_id = p_subscription.id and i.status in ('open', 'uncollectible') and i.attempts > 0
+      and coalesce(i.period_start, i.created_at) > coalesce((select max(paid.period_start) from subscription_invoices paid
+        where paid.subscription_id = p_subscription.id and paid.status = 'paid'), '-infinity')),
     p_subscription.period_start) + grace()
 $$;
 
@@ -168,7 +175,11 @@ begin
   tier := 'explorer';
   state := 'none';
   if v_subscription.status = 'canceled' then
-    state := 'ended';
+    -- Stripe's own retries may be over before the grace is.
+    if v_subscription.end_reason = 'payment_failed' then
+      until := grace_ends(v_subscription);
+    end if;
+    state := case when p_at < until then 'grace' else 'ended' end;
   elsif v_subscription.status = 'incomplete' then
     state := 'incomplete';
   elsif v_subscription.status = 'paused' then
@@ -177,9 +188,9 @@ begin
     until := grace_ends(v_subscription);
     state := case when p_at < until then 'grace' else 'lapsed' end;
   elsif v_subscription.status in ('active', 'trialing') and v_subscription.paused then
-    -- What is paid for is served to its end.
+    -- What is paid for is served to its end, and so is what will be: a renewal's draft of before the pause is charged.
     select max(i.period_end) into until from subscription_invoices i
-    where i.subscription_id = v_subscription.id and i.status = 'paid';
+    where i.subscription_id = v_subscription.id and i.status in ('paid', 'draft');
     state := case when p_at < until then 'active' else 'paused' end;
   elsif v_subscription.status in ('active', 'trialing') then
     until := coalesce(v_subscription.cancel_at, v_subscription.period_end);
@@ -191,7 +202,7 @@ begin
       else 'active' end;
   end if;
   if state in ('trialing', 'active', 'ending', 'grace') then
-    tier := coalesce(v_subscription.tier, 'explorer');
+    tier := coalesce(case when v_subscription.next_at <= p_at then v_subscription.next_tier else v_subscription.tier end, 'explorer');
     v_from := v_subscription.period_start;
   else
     until := null;
@@ -201,8 +212,13 @@ begin
   month_start := months_after(v_from, v_month);
   month_end := months_after(v_from, v_month + 1);
   if v_from = v_subscription.period_start and p_at < v_subscription.period_end then
-    month_end := case v_subscription.period when 'month' then v_subscription.period_end
-      else least(month_end, v_subscription.period_end) end;
+    if v_subscription.period = 'month' then
+      -- It may end later in the month than it began: it is one month.
+      month_start := v_from;
+      month_end := v_subscription.period_end;
+    else
+      month_end := least(month_end, v_subscription.period_end);
+    end if;
   end if;
 end
 $$;
@@ -218,6 +234,14 @@ language sql stable security definer set search_path = pg_catalog, public, pg_te
 as $$
   select * from subscriptions
   where account_id = p_account and not is_second and status not in ('canceled', 'incomplete_expired')
+$$;
+
+-- Internal. A trial is given once.
+create function trial_used(p_account text) returns boolean
+language sql stable security definer set search_path = pg_catalog, public, pg_temp
+as $$
+  select exists (select from subscription_starts where account_id = p_account and trial_days > 0 and state <> 'expired')
+    or exists (select from subscriptions where account_id = p_account and trial_end is not null)
 $$;
 
 -- Internal. What Stripe is asked with for a start; every parameter follows from it.
@@ -259,10 +283,7 @@ begin
       when v_start.session_url is null then 'begun' else 'open' end);
   end if;
   insert into subscription_starts (id, account_id, livemode, tier, period, trial_days, origin, expires_at, created_at)
-  values (p_id, v_account, p_livemode, p_tier, p_period, case
-    when exists (select from subscription_starts where account_id = v_account and trial_days > 0 and state <> 'expired')
-      or exists (select from subscriptions where account_id = v_account and trial_end is not null) then 0
-    else p_trial_days end, p_origin, p_expires_at, p_at)
+  values (p_id, v_account, p_livemode, p_tier, p_period, case when trial_used(v_account) then 0 else p_trial_days end, p_origin, p_expires_at, p_at)
   returning * into v_start;
   return jsonb_build_object('kind', 'begun', 'start', start_terms(v_start));
 end
@@ -306,12 +327,14 @@ language sql security definer set search_path = pg_catalog, public, pg_temp
 as $$ select nextval('subscription_tickets')::text $$;
 
 -- Internal. Posts the ducats of the months that are paid and have begun; of a year the first at once, each other in its time while
--- the subscription lives, at the tier that it has by then. p_catalog: {<tier>: {grantMillis}}.
+-- the subscription lives and no other period has taken its place, at the tier that it has by then. A change of interval begins a period
+-- amid a month that was granted: it adds what its tier grants more than that. p_catalog: {<tier>: {grantMillis}}.
 create function grant_months(p_at timestamptz, p_subscription subscriptions, p_catalog jsonb) returns void
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp
 as $$
 declare
   v_month record;
+  v_millis bigint;
 begin
   for v_month in
     select i.id as invoice_id, months_after(i.period_start, k) as starts_at, t.tier,
@@ -323,16 +346,23 @@ begin
       and months_after(i.period_start, k) < i.period_end
       -- A month that ends later in the month than it began is one month.
       and (k = 0 or (i.period_end - i.period_start > interval '40 days' and months_after(i.period_start, k) <= p_at
-        and months_after(i.period_start, k) < coalesce(p_subscription.ended_at, p_subscription.cancel_at, 'infinity')))
+        and months_after(i.period_start, k) < coalesce(p_subscription.ended_at, p_subscription.cancel_at, 'infinity')
+        and not exists (select from subscription_invoices j where j.subscription_id = i.subscription_id and j.status <> 'void'
+          and j.period_start > i.period_start and j.period_start <= months_after(i.period_start, k))))
     order by 2, i.created_at
   loop
-    continue when coalesce(v_month.millis, 0) = 0;
+    -- What was granted within a month of it, either way, is this month's, too; a month is 28 days at least.
+    v_millis := v_month.millis - coalesce((
+      select sum(g.millis) from grants g where g.subscription_id = p_subscription.id
+        and g.month_start > months_after(v_month.starts_at, -1) + interval '3 days'
+        and g.month_start < months_after(v_month.starts_at, 1) - interval '3 days'), 0);
+    continue when v_millis is null or v_millis <= 0;
     insert into grants (subscription_id, month_start, invoice_id, tier, millis, granted_at)
-    values (p_subscription.id, v_month.starts_at, v_month.invoice_id, v_month.tier, v_month.millis, p_at)
+    values (p_subscription.id, v_month.starts_at, v_month.invoice_id, v_month.tier, v_millis, p_at)
     on conflict do nothing;
     if found then
       perform post(p_at, 'grant:' || p_subscription.id || ':' || iso(v_month.starts_at), 'grant',
-        credit_legs(p_subscription.account_id, v_month.millis) || ('grants', null, -v_month.millis)::leg);
+        credit_legs(p_subscription.account_id, v_millis) || ('grants', null, -v_millis)::leg);
     end if;
   end loop;
 end
@@ -380,10 +410,25 @@ begin
 end
 $$;
 
+-- Internal. When the one that counted is over: what was second counts from now on.
+create function promote_second(p_at timestamptz, p_account text) returns void
+language plpgsql security definer set search_path = pg_catalog, public, pg_temp
+as $$
+declare
+  v_id text;
+begin
+  update subscriptions set is_second = false where id = (
+    select id from subscriptions where account_id = p_account and is_second and status not in ('canceled', 'incomplete_expired')
+    order by started_at limit 1)
+  returning id into v_id;
+  perform close_alert(p_at, 'second_subscription', v_id);
+end
+$$;
+
 -- Internal. What was read of a subscription at Stripe, with its latest invoices. p_read: {ticket, id, customer, livemode, status,
--- tier, period, periodStart, periodEnd, startedAt, trialEnd, cancelAt, endedAt, paused, nextTier, nextPeriod, nextAt, price,
--- invoices: [{id, status, reason, currency, dueCents, paidCents, tier, periodStart, periodEnd, isFree, attempts,
--- needsAction, payment, createdAt}], catalog}.
+-- tier, period, periodStart, periodEnd, startedAt, trialEnd, cancelAt, endedAt, endReason, paused, hasOwnCard, nextTier, nextPeriod, nextAt, price,
+-- invoices: [{id, status, reason, currency, dueCents, paidCents, price, tier, periodStart, periodEnd, isFree, attempts,
+-- needsAction, payment, createdAt, paidAt}], catalog}.
 -- Outcome: 'read' | 'superseded' (a later read counts) | 'ignored' (of a customer who is none of ours).
 create function save_subscription_read(p_at timestamptz, p_read jsonb) returns text
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp
@@ -405,16 +450,19 @@ begin
   perform lock_subscription(v_account);
   select s.id into v_other from subscriptions s
   where s.account_id = v_account and not s.is_second and s.status not in ('canceled', 'incomplete_expired') and s.id <> v_id;
-  insert into subscriptions as s (id, account_id, livemode, ticket, read_at, status, tier, period, period_start, period_end,
-    started_at, trial_end, cancel_at, ended_at, paused, next_tier, next_period, next_at, is_second)
-  select v_id, v_account, r.livemode, r.ticket, p_at, r.status, r.tier, r.period, r."periodStart", r."periodEnd", r."startedAt",
-    r."trialEnd", r."cancelAt", r."endedAt", r.paused, r."nextTier", r."nextPeriod", r."nextAt", v_alive and v_other is not null
-  from jsonb_to_record(p_read) as r (livemode boolean, ticket bigint, status text, tier text, period text,
+  insert into subscriptions as s (id, account_id, livemode, ticket, read_at, status, price, tier, period, period_start, period_end,
+    started_at, trial_end, cancel_at, ended_at, end_reason, paused, has_own_card, next_tier, next_period, next_at, is_second)
+  select v_id, v_account, r.livemode, r.ticket, p_at, r.status, r.price, r.tier, r.period, r."periodStart", r."periodEnd", r."startedAt",
+    r."trialEnd", r."cancelAt", r."endedAt", r."endReason", r.paused, r."hasOwnCard", r."nextTier", r."nextPeriod", r."nextAt", v_alive and v_other is not null
+  from jsonb_to_record(p_read) as r (livemode boolean, ticket bigint, status text, price text, tier text, period text,
     "periodStart" timestamptz, "periodEnd" timestamptz, "startedAt" timestamptz, "trialEnd" timestamptz, "cancelAt" timestamptz,
-    "endedAt" timestamptz, paused boolean, "nextTier" text, "nextPeriod" text, "nextAt" timestamptz)
+    "endedAt" timestamptz, "endReason" text, paused boolean, "hasOwnCard" boolean, "nextTier" text, "nextPeriod" text, "nextAt" timestamptz)
   on conflict (id) do update set ticket = excluded.ticket, read_at = excluded.read_at, status = excluded.status,
-    tier = excluded.tier, period = excluded.period, period_start = excluded.period_start, period_end = excluded.period_end,
-    trial_end = excluded.trial_end, cancel_at = excluded.cancel_at, ended_at = excluded.ended_at, paused = excluded.paused,
+    -- A price that STRIPE_PRICE_… names no more keeps its tier for whom it has.
+    tier = coalesce(excluded.tier, case when s.price = excluded.price then s.tier end), price = excluded.price,
+    period = excluded.period, period_start = excluded.period_start, period_end = excluded.period_end,
+    trial_end = excluded.trial_end, cancel_at = excluded.cancel_at, ended_at = excluded.ended_at, end_reason = excluded.end_reason, paused = excluded.paused,
+    has_own_card = excluded.has_own_card,
     next_tier = excluded.next_tier, next_period = excluded.next_period, next_at = excluded.next_at,
     is_second = excluded.is_second
   where s.ticket < excluded.ticket
@@ -436,19 +484,34 @@ begin
   else
     perform close_alert(p_at, 'unknown_price', v_id);
   end if;
+  if v_subscription.next_at is null or not v_alive then
+    perform close_alert(p_at, 'schedule_left', v_id);
+  end if;
   perform close_alert(p_at, 'subscription_missing', v_id);
 
+  -- The books have dollars alone, and the catalogue's ducats are for dollars.
+  if v_alive and (
+    select n.currency <> 'usd' from jsonb_to_recordset(p_read -> 'invoices') as n (currency text, "createdAt" timestamptz)
+    order by n."createdAt" desc limit 1) then
+    perform open_alert(p_at, 'invoice_currency', v_id, format(
+      'Subscription %s of account %s is not paid in US dollars: its invoices are not in the books and grant no ducats. '
+      'Give it a price of ours in Stripe, or end it.', v_id, v_account));
+  else
+    perform close_alert(p_at, 'invoice_currency', v_id);
+  end if;
   for v_invoice in
     insert into subscription_invoices as i (id, subscription_id, status, reason, due_cents, paid_cents, tier,
       period_start, period_end, is_free, attempts, needs_action, payment, created_at)
-    select n.id, v_id, n.status, n.reason, n."dueCents", n."paidCents", n.tier, n."periodStart", n."periodEnd",
+    select n.id, v_id, n.status, n.reason, n."dueCents", n."paidCents",
+      coalesce(n.tier, case when n.price = v_subscription.price then v_subscription.tier end), n."periodStart", n."periodEnd",
       n."isFree", n.attempts, n."needsAction", n.payment, n."createdAt"
     from jsonb_to_recordset(p_read -> 'invoices') as n (id text, status text, reason text, "dueCents" bigint, "paidCents" bigint,
       tier text, "periodStart" timestamptz, "periodEnd" timestamptz, "isFree" boolean, attempts int,
-      "needsAction" boolean, payment text, "createdAt" timestamptz)
+      "needsAction" boolean, payment text, "createdAt" timestamptz, currency text, price text)
+    where n.currency = 'usd'
     order by n."createdAt", n.id
     on conflict (id) do update set status = excluded.status, due_cents = excluded.due_cents, paid_cents = excluded.paid_cents,
-      tier = excluded.tier, period_start = excluded.period_start, period_end = excluded.period_end,
+      tier = coalesce(excluded.tier, i.tier), period_start = excluded.period_start, period_end = excluded.period_end,
       is_free = excluded.is_free, attempts = excluded.attempts, needs_action = excluded.needs_action, payment = excluded.payment
     returning *
   loop
@@ -471,14 +534,20 @@ begin
     end if;
   end loop;
 
+  -- Its page was open when the subscription ended, or a try was under way.
+  perform open_alert(p_at, 'paid_after_end', n.id, format(
+    'Invoice %s of account %s ($%s) was paid after subscription %s had ended: nothing is served for it. Refund it in Stripe.',
+    n.id, v_account, print_cents(n."paidCents"), v_id))
+  from jsonb_to_recordset(p_read -> 'invoices') as n (id text, status text, reason text, "paidCents" bigint, "paidAt" timestamptz,
+    payment text, currency text)
+  where n.status = 'paid' and n.currency = 'usd' and n."paidCents" > 0 and n."paidAt" > v_subscription.ended_at
+    and (reversed_cents(n.payment)).refunded < n."paidCents";
+
   if not v_subscription.is_second then
     perform grant_months(p_at, v_subscription, p_read -> 'catalog');
   end if;
   if not v_alive and v_other is null then
-    -- Who was second counts from now on.
-    update subscriptions set is_second = false where id = (
-      select id from subscriptions where account_id = v_account and is_second and status not in ('canceled', 'incomplete_expired')
-      order by started_at limit 1);
+    perform promote_second(p_at, v_account);
   end if;
   perform tell_subscription(p_at, v_account);
   return 'read';
@@ -515,11 +584,14 @@ begin
   else
     perform close_alert(p_at, 'subscription_payment_back', v_payment);
   end if;
+  if v_back.refunded >= v_invoice.paid_cents then
+    perform close_alert(p_at, 'paid_after_end', v_invoice.id);
+  end if;
   return 'read';
 end
 $$;
 
--- Internal. A card that the customer has put in: what is open and was declined is tried with it at once.
+-- A card that the customer has put in: what is open and was declined is tried with it at once. 'retried' | 'unchanged'.
 create function retry_with_card(p_at timestamptz, p_customer text, p_payment_method text) returns text
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp
 as $$
@@ -534,10 +606,16 @@ begin
 end
 $$;
 
--- Leases tries that are due: {invoiceId, paymentMethod, subscriptionId}.
+-- Leases tries that are due: {invoiceId, paymentMethod, subscriptionId}. What is not open any more, or of a subscription that is
+-- over, is not paid: its tries end here.
 create function claim_invoice_retries(p_at timestamptz, p_limit int, p_lease interval) returns setof jsonb
 language sql security definer set search_path = pg_catalog, public, pg_temp
 as $$
+  update invoice_retries r set ended_at = p_at, state = case i.status when 'paid' then 'paid' else 'refused' end,
+    error = case when i.status <> 'paid' then format('the invoice is %s, its subscription %s', i.status, s.status) end
+  from subscription_invoices i join subscriptions s on s.id = i.subscription_id
+  where r.state = 'asked' and r.next_at <= p_at and i.id = r.invoice_id
+    and (i.status <> 'open' or s.status in ('canceled', 'incomplete_expired'));
   with due as (
     select invoice_id, payment_method from invoice_retries where state = 'asked' and next_at <= p_at
     order by next_at limit p_limit for update skip locked)
@@ -617,6 +695,22 @@ create function keep_subscription(p_at timestamptz, p_read jsonb) returns text
 language sql security definer set search_path = pg_catalog, public, pg_temp
 as $$ select save_subscription_read(p_at, p_read) $$;
 
+-- What was read asks something of Stripe in turn: a card of its own is to become the customer's; of one that is over the invoices for
+-- periods that nobody serves are to be void. {id, hasOwnCard, voids: [invoice]}.
+create function subscriptions_to_follow_up(p_limit int) returns setof jsonb
+language sql stable security definer set search_path = pg_catalog, public, pg_temp
+as $$
+  (select jsonb_build_object('id', s.id, 'hasOwnCard', true, 'voids', jsonb_build_array())
+  from subscriptions s
+  where s.has_own_card and s.status not in ('canceled', 'incomplete_expired', 'incomplete') order by s.read_at)
+  union all
+  (select jsonb_build_object('id', s.id, 'hasOwnCard', false, 'voids', jsonb_agg(i.id))
+  from subscription_invoices i join subscriptions s on s.id = i.subscription_id
+  where i.status = 'open' and i.period_start is not null and s.status in ('canceled', 'incomplete_expired')
+  group by s.id order by s.read_at)
+  limit p_limit
+$$;
+
 -- Subscriptions to be read again: not read for p_every, or a renewal whose news has not come for an hour.
 create function subscriptions_to_read(p_at timestamptz, p_every interval, p_limit int) returns setof text
 language sql stable security definer set search_path = pg_catalog, public, pg_temp
@@ -627,17 +721,29 @@ as $$
   order by read_at limit p_limit
 $$;
 
--- One that Stripe doesn't have, as when it was made with another key: told, and not asked for again before its turn.
-create function subscription_missing(p_at timestamptz, p_id text) returns void
+-- One that Stripe doesn't have, as when it was made with another key: told, and not asked for again before its turn. A week after its
+-- period it is over, so that the account can begin anew; one of test mode at once, when the site is live.
+create function subscription_missing(p_at timestamptz, p_id text, p_livemode boolean) returns void
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp
 as $$
+declare
+  v_account text := (select account_id from subscriptions where id = p_id);
 begin
-  update subscriptions set read_at = p_at where id = p_id;
-  if found then
-    perform open_alert(p_at, 'subscription_missing', p_id, format(
-      'Stripe does not have subscription %s (any more): it stays as it was last read, and lapses a week after its period. '
-      'Was STRIPE_SECRET_KEY changed?', p_id));
+  if v_account is null then
+    return;
   end if;
+  perform lock_subscription(v_account);
+  update subscriptions set read_at = p_at where id = p_id;
+  update subscriptions set status = 'canceled', ended_at = p_at
+  where id = p_id and status not in ('canceled', 'incomplete_expired')
+    and (period_end + grace() <= p_at or (p_livemode and not livemode));
+  if found then
+    perform promote_second(p_at, v_account);
+    perform tell_subscription(p_at, v_account);
+  end if;
+  perform open_alert(p_at, 'subscription_missing', p_id, format(
+    'Stripe does not have subscription %s (any more): it stays as it was last read, and is over a week after its period. '
+    'Was STRIPE_SECRET_KEY changed?', p_id));
 end
 $$;
 
@@ -692,7 +798,7 @@ $$;
 
 -- Begins a change, or finds it again by the client's key. p_asked: {kind: 'change', tier, period, prorationAt, dueNowCents} |
 -- {kind: 'cancel' | 'keep' | 'pause' | 'unpause'}. Outcome: {kind: 'unauthorised' | 'no_subscription' | 'key_reused' | 'under_way'},
--- {kind: 'known', state, error, subscriptionId}, or {kind: 'begun', id, subscriptionId, again}; again: it was begun before, and what
+-- {kind: 'known', state, error, subscriptionId}, or {kind: 'begun', id, subscriptionId, isLapsed, again}; again: it was begun before, and what
 -- came of it isn't known. One whose answer never came is given up after p_lease.
 create function begin_subscription_change(
   p_at timestamptz, p_visit jsonb, p_session text, p_id text, p_key text, p_asked jsonb, p_lease interval
@@ -737,7 +843,8 @@ begin
     perform audit(p_at, p_visit, v_account, v_account, 'subscription.' || (p_asked ->> 'kind'),
       jsonb_build_object('subscription', v_subscription.id) || (p_asked - 'kind'));
   end if;
-  return jsonb_build_object('kind', 'begun', 'id', v_change.id, 'subscriptionId', v_subscription.id, 'again', v_again);
+  return jsonb_build_object('kind', 'begun', 'id', v_change.id, 'subscriptionId', v_subscription.id,
+    'isLapsed', (entitlements(v_account, p_at)).state = 'lapsed', 'again', v_again);
 end
 $$;
 
@@ -767,8 +874,7 @@ begin
     'month', jsonb_build_object('start', iso(v_now.month_start), 'end', iso(v_now.month_end)),
     'accountId', v_account.id, 'email', v_account.email,
     'customer', case when v_account.stripe_customer_live = p_livemode then v_account.stripe_customer end,
-    'trialUsed', exists (select from subscription_starts where account_id = v_account.id and trial_days > 0 and state <> 'expired')
-      or exists (select from subscriptions where account_id = v_account.id and trial_end is not null),
+    'trialUsed', trial_used(v_account.id),
     'subscription', case when v_subscription.id is not null then jsonb_build_object('id', v_subscription.id,
       'status', v_subscription.status, 'tier', v_subscription.tier, 'period', v_subscription.period,
       'periodStart', iso(v_subscription.period_start), 'periodEnd', iso(v_subscription.period_end),
@@ -779,6 +885,7 @@ begin
       'openInvoice', (
         select jsonb_build_object('id', i.id, 'dueCents', i.due_cents, 'needsAction', i.needs_action)
         from subscription_invoices i where i.subscription_id = v_subscription.id and i.status = 'open' and i.attempts > 0
+          and v_subscription.status not in ('canceled', 'incomplete_expired')
         order by i.created_at limit 1)) end);
 end
 $$;
@@ -1025,5 +1132,5 @@ as $$
 $$;
 
 grant execute on function charge_usage, begin_subscription, attach_customer, attach_start_session, end_start, starts_to_end,
-  take_subscription_ticket, keep_subscription, subscription_missing, subscriptions_to_read, keep_subscriptions, claim_invoice_retries, end_invoice_retry,
+  take_subscription_ticket, keep_subscription, subscription_missing, subscriptions_to_read, subscriptions_to_follow_up, keep_subscriptions, retry_with_card, claim_invoice_retries, end_invoice_retry,
   begin_subscription_change, end_subscription_change, show_subscription to cascade_app;

@@ -334,6 +334,12 @@ export const problems = {
     title: "Our payment provider cannot be reached right now",
     detail: "Nothing was charged. Try again with the same Idempotency-Key.",
   },
+  change_unclear: {
+    status: 503,
+    title: "Our payment provider's answer was lost",
+    detail:
+      "The change may have been made and charged. Ask again with the same Idempotency-Key: that tells, and nothing is charged twice.",
+  },
   venice_unavailable: {
     status: 503,
     title: "Venice cannot be reached right now",

@@ -2,6 +2,7 @@
 import { expectMade, expectObject, idOf } from "./answers.ts";
 import type { CardHolder, CardShown } from "./billing-port.ts";
 import type { Line } from "./client.ts";
+import { found } from "./read-history.ts";
 
 /** More than a person has. */
 const limit = 100;
@@ -50,7 +51,18 @@ export async function makeDefault(
   );
   if (subscription === null) return;
   onTrip();
-  expectMade(await sdk.subscriptions.update(subscription, { default_payment_method: card }), "subscription");
+  // Empty unsets it: one of its own would come before the customer's.
+  expectMade(await sdk.subscriptions.update(subscription, { default_payment_method: "" }), "subscription");
+}
+
+export async function adoptCard({ sdk, onTrip }: Line, subscription: string): Promise<void> {
+  onTrip();
+  const read = await found(() => sdk.subscriptions.retrieve(subscription));
+  if (read === null) return;
+  expectObject(read, "subscription");
+  const [customer, card] = [idOf(read.customer), idOf(read.default_payment_method)];
+  if (customer !== null && card !== null)
+    await makeDefault({ sdk, onTrip }, { customer, subscription }, card);
 }
 
 export async function removeCard({ sdk, onTrip }: Line, card: string): Promise<void> {

@@ -14,7 +14,7 @@ import { balancePage, eventsPage, readCurrent, readEvent } from "./read-history.
 import { disputesPage, paymentsPage, readIntent, refundsPage, sessionsPage } from "./read-lists.ts";
 import type { CreateOutcome, ExpireOutcome, SessionRequest, Stripe } from "./port.ts";
 import type { PromotionCodes } from "./promotion-codes-port.ts";
-import { readSubscription, subscriptionOfSession } from "./subscriptions.ts";
+import { readSubscription } from "./subscriptions.ts";
 import { findPromotionCodes, refusalOfPromotion } from "./promotion-codes.ts";
 
 /** Stripe's default, and ours by intention. */
@@ -40,10 +40,6 @@ export function stripe({ env, trips }: Core): Stripe {
     async readSubscription(id) {
       const sdk = await stripeClient(env);
       return await guarded(() => readSubscription(sdk, id, onTrip));
-    },
-    async subscriptionOfSession(sessionId) {
-      const sdk = await stripeClient(env);
-      return await guarded(() => subscriptionOfSession(sdk, sessionId, onTrip));
     },
     async payInvoice(payment) {
       const sdk = await stripeClient(env);

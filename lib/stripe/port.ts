@@ -101,8 +101,12 @@ export type SubscriptionRead = {
   readonly trialEnd: string | null;
   readonly cancelAt: string | null;
   readonly endedAt: string | null;
+  /** Stripe's: `payment_failed`, say. */
+  readonly endReason: string | null;
   /** Its invoices are not collected. */
   readonly paused: boolean;
+  /** It is charged to that, whatever its customer's is. */
+  readonly hasOwnCard: boolean;
   readonly next: { readonly price: PriceRead; readonly interval: string; readonly at: string } | null;
   /** The latest. */
   readonly invoices: readonly InvoiceRead[];
@@ -128,6 +132,7 @@ export type InvoiceRead = {
   readonly needsAction: boolean;
   readonly payment: string | null;
   readonly createdAt: string;
+  readonly paidAt: string | null;
 };
 
 export type RefundOrder = {
@@ -159,8 +164,6 @@ export type Stripe = {
   expireSession(sessionId: string): Promise<ExpireOutcome>;
   /** Checks signature and age (300 s) on the raw body; null when either is wrong. No round trip. */
   verifyEvent(rawBody: string, signature: string): Promise<VerifiedEvent | null>;
-  /** What a payment page for a subscription has made; null when nothing. @throws Unavailable */
-  subscriptionOfSession(sessionId: string): Promise<string | null>;
   /** As it is now, in three requests. Null when Stripe doesn't have it. @throws Unavailable */
   readPayment(payment: string): Promise<PaymentRead | null>;
   /** As it is now, in two requests, and one more for each invoice that is due. Null when Stripe doesn't have it. @throws Unavailable */

@@ -85,11 +85,21 @@ export async function endStart({ sdk, onTrip }: Line, sessionId: string): Promis
   } catch (error) {
     // Only open pages can be ended: see which end this one has come to.
     if (!(error instanceof Sdk.errors.StripeInvalidRequestError)) throw error;
-    onTrip();
-    const session = await found(() => sdk.checkout.sessions.retrieve(sessionId));
-    // One that Stripe doesn't have was made with a key of the other mode.
-    if (session === null || session.status === "expired") return { kind: "expired" };
-    if (session.status !== "complete") throw error;
-    return { kind: "complete", subscription: idOf(session.subscription) };
+    const end = await readStart({ sdk, onTrip }, sessionId);
+    if (end.kind === "open") throw error;
+    return end;
   }
+}
+
+export async function readStart(
+  { sdk, onTrip }: Line,
+  sessionId: string,
+): Promise<PageEnd | { readonly kind: "open" }> {
+  onTrip();
+  const session = await found(() => sdk.checkout.sessions.retrieve(sessionId));
+  // One that Stripe doesn't have was made with a key of the other mode.
+  if (session === null) return { kind: "expired" };
+  expectObject(session, "checkout.session");
+  if (session.status !== "complete") return { kind: session.status === "open" ? "open" : "expired" };
+  return { kind: "complete", subscription: idOf(session.subscription) };
 }

@@ -1,12 +1,15 @@
 /** Gives a subscription's events to the webhook in any order, twice, at once or never, and reads what the books came to. */
 import { createHash } from "node:crypto";
 import { expect, vi } from "vitest";
+import * as z from "zod";
+import { sql } from "../../lib/db/port.ts";
 import { eventFact } from "../../lib/purchase/event-fact.ts";
+import { readSubscription } from "../../lib/subscription/reread.ts";
 import { everyOrder, repeated, shuffled } from "./arrival-orders.ts";
 import { chanceOf } from "./random.ts";
 import { start, type Stage, type SubscriptionScenario } from "./subscription-scenarios.ts";
 import type { Subscriber, Subscribers } from "./subscribing.ts";
-import { deliver, type StripeEvent, type World } from "./world.ts";
+import { appAt, deliver, type StripeEvent, type World } from "./world.ts";
 
 /** How many orders of a scenario, and how many of them with repetitions, with one event lost, and all at once. */
 type Limits = { readonly orders: number; readonly others: number };
@@ -47,7 +50,7 @@ export async function holdSubscriptionToOneEnd(
     ways.push((events) => one(inOrder(events).slice(0, -1)));
     ways.push((events) => atOnce(inOrder(events)));
   }
-  for (const way of [...ways, "live" as const]) {
+  for (const way of [...ways, "live" as const, "held" as const]) {
     const ended = await run(world, subscribers, scenario, way);
     if (ended.digest !== reference.digest)
       expect({ scenario: scenario.name, books: ended.books }).toEqual({
@@ -55,7 +58,7 @@ export async function holdSubscriptionToOneEnd(
         books: reference.books,
       });
   }
-  return { runs: ways.length + 2, events: count };
+  return { runs: ways.length + 3, events: count };
 }
 
 async function one(events: readonly StripeEvent[]): Promise<void> {
@@ -82,7 +85,7 @@ async function run(
   world: World,
   subscribers: Subscribers,
   scenario: SubscriptionScenario,
-  way: "live" | ((events: readonly StripeEvent[]) => Promise<void>),
+  way: "live" | "held" | ((events: readonly StripeEvent[]) => Promise<void>),
 ) {
   vi.setSystemTime(begin);
   const who = await subscribers.plantSubscriber();
@@ -104,13 +107,21 @@ async function run(
     await one(news());
   }
   const mine: StripeEvent[] = [];
+  const held: (object | null)[] = [];
   for (const act of scenario.acts) {
     await act(stage);
+    if (way === "held" && stage.subscription)
+      held.push(await readSubscription(appAt({ now: new Date() }), stage.subscription.id));
     const fresh = news();
     if (way === "live") await one(fresh);
     mine.push(...fresh);
   }
-  if (way !== "live") await way(mine);
+  if (typeof way === "function") await way(mine);
+  // What was read between the acts is saved when all is over, the newest first.
+  if (way === "held") {
+    await one(mine);
+    for (const read of held.toReversed()) await keep(read);
+  }
   const { tier, state } = await subscribers.standing(who);
   const months = await subscribers.granted(who);
   const books = await booksOf(world, who);
@@ -123,6 +134,14 @@ async function run(
     books,
     digest: createHash("sha256").update(JSON.stringify(books)).digest("hex"),
   };
+}
+
+async function keep(read: object | null): Promise<void> {
+  const { db, clock } = appAt({ now: new Date() });
+  await db.query(
+    sql`select keep_subscription(${clock()}::timestamptz, ${JSON.stringify(read)}::jsonb)`,
+    z.unknown(),
+  );
 }
 
 function isActedOn({ type, ...event }: StripeEvent): boolean {

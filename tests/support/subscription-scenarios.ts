@@ -81,6 +81,21 @@ export const subscriptionScenarios: readonly SubscriptionScenario[] = [
     ends: { tier: "explorer", state: "ended", months: 1 },
   },
   {
+    name: "a renewal, and a cancellation at once, in one stream",
+    begins: true,
+    acts: [
+      async (stage) => {
+        await stage.sdk().subscriptions.update(idOf(stage), { cancel_at_period_end: true });
+        await stage.sdk().subscriptions.update(idOf(stage), { cancel_at_period_end: false });
+      },
+      later(month),
+      async (stage) => {
+        await stage.sdk().subscriptions.cancel(idOf(stage));
+      },
+    ],
+    ends: { tier: "explorer", state: "ended", months: 2 },
+  },
+  {
     name: "a cancellation that was taken back",
     begins: true,
     acts: [

@@ -166,6 +166,10 @@ describe("letters about renewals", () => {
     },
   );
 
+  test.each(["renewal_failed", "grace_ending"] as const)("%s: leads to where the card is changed", (kind) => {
+    expect(write(kind).text).toContain(`${site}/account/#cards`);
+  });
+
   test("a bank that asks has not declined", () => {
     expect(write("renewal_failed").text).toContain("Your bank has declined $99.00 for Builder.");
     const asked = write("renewal_needs_action").text.replace(/\s+/g, " ");
