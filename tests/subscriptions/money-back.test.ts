@@ -3,18 +3,16 @@ import { afterEach, describe, expect, test, vi } from "vitest";
 import { useLog } from "../support/log.ts";
 import { useInvoiceReversals } from "../support/invoice-reversing.ts";
 import { overlapping } from "../support/overlapping.ts";
-import { grantsJson } from "../../lib/subscription/reread.ts";
+import { grantsJson, readSubscription } from "../../lib/subscription/reread.ts";
 import { useSubscribers } from "../support/subscribing.ts";
-import { booksBalance, deliver, useWorld } from "../support/world.ts";
+import { appAt, booksBalance, deliver, useWorld } from "../support/world.ts";
 
 const world = useWorld();
 useLog();
 const subscribers = useSubscribers(world, "2026-03-10T09:00:00Z");
 const { sdk, subscriber, subscribe, priceOf, news, bring, passTo, keep, granted, letters } = subscribers;
-const { balance, taken, spend, withdraw, paymentOf, refundLetters, openAlerts } = useInvoiceReversals(
-  world,
-  subscribers,
-);
+const { balance, taken, spend, withdraw, latestInvoice, paymentOf, refundLetters, openAlerts } =
+  useInvoiceReversals(world, subscribers);
 
 afterEach(async () => {
   await booksBalance(world);
@@ -263,6 +261,25 @@ describe("at the same moment", () => {
     );
     expect(await granted(marco)).toHaveLength(2);
     expect(await balance(marco)).toMatchObject({ wallet: 0, frozen: 500 });
+  });
+
+  test("its invoice, known before, is seen as paid while its refund is read: taken into account", async () => {
+    const marco = await subscriber("4000000000000341");
+    const subscription = await subscribe(marco, "builder", "month", { payment_behavior: "allow_incomplete" });
+    await bring();
+    world.stripe.turnCard(marco.card, "4242424242424242");
+    await sdk().invoices.pay((await latestInvoice(subscription.id)).id);
+    world.stripe.refund(await paymentOf(subscription));
+    const back = news().filter(({ type }) => type === "refund.created");
+    const read = await readSubscription(appAt({ now: new Date() }), subscription.id);
+    await overlapping(
+      world,
+      "select keep_subscription($1, $2)",
+      [new Date(), JSON.stringify(read)],
+      async () => bring(back),
+    );
+    expect(await granted(marco)).toHaveLength(1);
+    expect(await balance(marco)).toMatchObject({ wallet: 0, frozen: 0, debt: 0 });
   });
 
   test("its invoice is written down while its refund is read: taken into account", async () => {

@@ -67,5 +67,5 @@ export function useInvoiceReversals(world: World, subscribers: Subscribers) {
     );
   }
 
-  return { balance, taken, spend, withdraw, paymentOf, refundLetters, openAlerts };
+  return { balance, taken, spend, withdraw, latestInvoice, paymentOf, refundLetters, openAlerts };
 }
