@@ -192,7 +192,9 @@ declare
   v_debt bigint;
   v_amount bigint;
 begin
-  perform from deliveries where account_id = p_account and purchase_id is null and status = 'pending' order by id for update;
+  if v_need > 0 then
+    perform from deliveries where account_id = p_account and purchase_id is null and status = 'pending' order by id for update;
+  end if;
   select wallet, -debt into strict v_wallet, v_debt from balances where account_id = p_account for update;
   frozen := p_frozen;
   transit_leg := 0;
