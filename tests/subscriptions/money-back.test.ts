@@ -2,6 +2,7 @@
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { useLog } from "../support/log.ts";
 import { useInvoiceReversals } from "../support/invoice-reversing.ts";
+import { useReversals } from "../support/reversing.ts";
 import { overlapping } from "../support/overlapping.ts";
 import { grantsJson, readSubscription } from "../../lib/subscription/reread.ts";
 import { useSubscribers } from "../support/subscribing.ts";
@@ -13,6 +14,7 @@ const subscribers = useSubscribers(world, "2026-03-10T09:00:00Z");
 const { sdk, subscriber, subscribe, priceOf, news, bring, passTo, keep, granted, letters } = subscribers;
 const { balance, taken, spend, withdraw, latestInvoice, paymentOf, refundLetters, openAlerts } =
   useInvoiceReversals(world, subscribers);
+const { bought, arrive, refund } = useReversals(world);
 
 afterEach(async () => {
   await booksBalance(world);
@@ -52,6 +54,22 @@ describe("refunded", () => {
     await passTo("2026-04-10T12:00:00Z");
     expect(await granted(marco)).toHaveLength(2);
     expect(await balance(marco)).toMatchObject({ wallet: 150, debt: 0 });
+  });
+
+  test("what a purchase's refund left owed is repaid by a month, and not fetched from Venice any more", async () => {
+    const marco = await subscriber();
+    const order = await bought({ deliverTo: "venice" }, marco);
+    await arrive(order);
+    await refund({ purchaseId: order.purchaseId });
+    expect(await balance(marco)).toMatchObject({ wallet: 0, debt: 100 });
+    await subscribe(marco, "builder");
+    await bring();
+    expect(await balance(marco)).toMatchObject({ wallet: 150, debt: 0 });
+    expect(
+      await world.database.rows("select open_millis::int as open from refund_debts where account_id = $1", [
+        marco.id,
+      ]),
+    ).toEqual([{ open: 0 }]);
   });
 
   test("what waits to be sent to Venice is taken before there is a debt", async () => {
