@@ -250,9 +250,78 @@ begin
 end
 $$;
 
--- Internal. Brings the books to what the payment's refunds, disputes and requests say. Taken, in this order: the purchase's
--- delivery that was not begun, the wallet, withdrawals that were not begun; what is burned beyond that is the payer's debt.
--- Given back the other way round.
+-- Internal. What it takes to have p_want of an account's ducats set aside for a payment, p_burn of them burned; p_frozen and
+-- p_burned are so by now. Taken, in this order: p_coming, which come in the same posting, the wallet, withdrawals that were not
+-- begun, which it cancels; what is burned beyond that is debt. Given back the other way round, what is left of p_coming, too.
+-- Answers the legs, and what is frozen then. Takes the locks of the withdrawals, then of the balance.
+create function take_back(
+  p_at timestamptz, p_account text, p_frozen bigint, p_burned bigint, p_want bigint, p_burn bigint, p_coming bigint,
+  out frozen bigint, out wallet_leg bigint, out transit_leg bigint, out debt_leg bigint
+)
+language plpgsql security definer set search_path = pg_catalog, public, pg_temp
+as $$
+declare
+  v_withdrawal deliveries;
+  v_returned bigint := greatest(p_burned - p_burn, 0);
+  v_need bigint := p_want - p_burned + v_returned - p_frozen;
+  v_give bigint := p_coming;
+  v_wallet bigint;
+  v_debt bigint;
+  v_amount bigint;
+begin
+  if v_need > 0 then
+    perform from deliveries where account_id = p_account and purchase_id is null and status = 'pending' order by id for update;
+  end if;
+  select wallet, -debt into strict v_wallet, v_debt from balances where account_id = p_account for update;
+  frozen := p_frozen;
+  transit_leg := 0;
+  debt_leg := least(v_returned, v_debt);
+  wallet_leg := v_returned - debt_leg;
+  if v_need > 0 then
+    v_amount := least(v_need, v_give);
+    frozen := frozen + v_amount;
+    v_need := v_need - v_amount;
+    v_give := v_give - v_amount;
+    v_amount := least(v_need, v_wallet + wallet_leg);
+    wallet_leg := wallet_leg - v_amount;
+    frozen := frozen + v_amount;
+    v_need := v_need - v_amount;
+    -- Then what the account has asked to be sent, and was not begun: the newest first.
+    for v_withdrawal in
+      select * from deliveries
+      where v_need > 0 and account_id = p_account and purchase_id is null and status = 'pending'
+      order by created_at desc, id for update
+    loop
+      exit when v_need = 0;
+      update deliveries set status = 'cancelled', concluded_at = p_at, leased_until = null, parked_at = null
+      where id = v_withdrawal.id;
+      transit_leg := transit_leg - v_withdrawal.millis;
+      v_amount := least(v_need, v_withdrawal.millis);
+      frozen := frozen + v_amount;
+      v_need := v_need - v_amount;
+      v_give := v_give + v_withdrawal.millis - v_amount;
+    end loop;
+  elsif v_need < 0 then
+    v_amount := least(-v_need, frozen);
+    frozen := frozen - v_amount;
+    v_give := v_give + v_amount;
+  end if;
+
+  v_amount := p_burn - p_burned;
+  if v_amount > 0 then
+    debt_leg := -greatest(v_amount - frozen, 0);
+    frozen := greatest(frozen - v_amount, 0);
+  end if;
+
+  -- What is left over repays a debt first, like any credit.
+  v_amount := least(v_give, v_debt - debt_leg);
+  debt_leg := debt_leg + v_amount;
+  wallet_leg := wallet_leg + v_give - v_amount;
+end
+$$;
+
+-- Internal. Brings the books to what the payment's refunds, disputes and requests say, as take_back does, the purchase's delivery
+-- that was not begun before anything else.
 -- Nothing while the payment isn't known: settling it calls this again.
 -- Locks are taken in one order everywhere: the purchase, its deliveries, the balance; a delivery's end takes the last two, too.
 create function apply_reversals(p_at timestamptz, p_payment text) returns void
@@ -261,21 +330,15 @@ as $$
 declare
   v_purchase purchases;
   v_delivery deliveries;
-  v_withdrawal deliveries;
   v_cents record;
   v_total bigint;
   v_burn bigint;
   v_want bigint;
-  v_need bigint;
-  v_wallet bigint;
-  v_debt bigint;
-  v_give bigint := 0;
-  v_wallet_leg bigint := 0;
-  v_transit_leg bigint := 0;
-  v_frozen_leg bigint := 0;
-  v_debt_leg bigint := 0;
-  v_frozen bigint;
-  v_burned bigint;
+  v_taken record;
+  v_wallet_leg bigint;
+  v_transit_leg bigint;
+  v_frozen_leg bigint;
+  v_debt_leg bigint;
   v_owed bigint;
   v_bonus bigint;
   v_amount bigint;
@@ -295,87 +358,42 @@ begin
   v_burn := share_millis(v_total, v_cents.refunded + v_cents.lost, v_purchase.amount_cents);
   v_want := share_millis(v_total, v_cents.refunded + v_cents.lost + v_cents.disputed + v_cents.asked,
     v_purchase.amount_cents);
-  v_frozen := v_purchase.frozen_millis;
-  v_burned := v_purchase.burned_millis;
-  v_owed := v_purchase.owed_millis;
   perform from deliveries
   where (purchase_id = v_purchase.id and status in ('pending', 'planned', 'cancelled'))
     or (account_id = v_purchase.account_id and purchase_id is null and status = 'pending')
   order by id for update;
-  select wallet, -debt into strict v_wallet, v_debt from balances where account_id = v_purchase.account_id for update;
-
-  if v_burn < v_burned then
-    v_debt_leg := least(v_burned - v_burn, v_debt);
-    v_wallet_leg := v_burned - v_burn - v_debt_leg;
-    v_owed := greatest(v_owed - (v_burned - v_burn), 0);
-    v_burned := v_burn;
+  if v_want > least(v_purchase.burned_millis, v_burn) + v_purchase.frozen_millis then
+    update deliveries set status = 'cancelled', concluded_at = p_at, leased_until = null, parked_at = null
+    where purchase_id = v_purchase.id and status = 'pending' returning * into v_delivery;
   end if;
-  v_need := v_want - v_burned - v_frozen;
-  if v_need > 0 then
-    select * into v_delivery from deliveries where purchase_id = v_purchase.id and status = 'pending' for update;
-    if found then
-      update deliveries set status = 'cancelled', concluded_at = p_at, leased_until = null, parked_at = null
-      where id = v_delivery.id;
-      v_transit_leg := -v_delivery.millis;
-      v_amount := least(v_need, v_delivery.millis);
-      v_frozen := v_frozen + v_amount;
-      v_need := v_need - v_amount;
-      v_give := v_delivery.millis - v_amount;
-    end if;
-    v_amount := least(v_need, v_wallet + v_wallet_leg);
-    v_wallet_leg := v_wallet_leg - v_amount;
-    v_frozen := v_frozen + v_amount;
-    v_need := v_need - v_amount;
-    -- Then what the account has asked to be sent, and was not begun: the newest first.
-    for v_withdrawal in
-      select * from deliveries
-      where v_need > 0 and account_id = v_purchase.account_id and purchase_id is null and status = 'pending'
-      order by created_at desc, id for update
-    loop
-      exit when v_need = 0;
-      update deliveries set status = 'cancelled', concluded_at = p_at, leased_until = null, parked_at = null
-      where id = v_withdrawal.id;
-      v_transit_leg := v_transit_leg - v_withdrawal.millis;
-      v_amount := least(v_need, v_withdrawal.millis);
-      v_frozen := v_frozen + v_amount;
-      v_need := v_need - v_amount;
-      v_give := v_give + v_withdrawal.millis - v_amount;
-    end loop;
-  elsif v_need < 0 then
-    v_amount := least(-v_need, v_frozen);
-    v_frozen := v_frozen - v_amount;
-    v_give := v_amount;
-  end if;
-
-  v_amount := v_burn - v_burned;
-  if v_amount > 0 then
-    v_debt_leg := -greatest(v_amount - v_frozen, 0);
-    v_frozen := greatest(v_frozen - v_amount, 0);
-    -- A lost dispute's is debt; only what was refunded is fetched back from Venice.
-    v_owed := least(v_owed - v_debt_leg, share_millis(v_total, v_cents.refunded, v_purchase.amount_cents));
-  end if;
-  v_burned := v_burn;
-
-  -- What is left over repays a debt first, like any credit.
-  v_amount := least(v_give, v_debt - v_debt_leg);
-  v_debt_leg := v_debt_leg + v_amount;
-  v_wallet_leg := v_wallet_leg + v_give - v_amount;
+  v_taken := take_back(p_at, v_purchase.account_id, v_purchase.frozen_millis, v_purchase.burned_millis, v_want, v_burn,
+    coalesce(v_delivery.millis, 0));
+  v_wallet_leg := v_taken.wallet_leg;
+  v_transit_leg := v_taken.transit_leg - coalesce(v_delivery.millis, 0);
+  v_debt_leg := v_taken.debt_leg;
+  v_amount := v_burn - v_purchase.burned_millis;
+  -- A lost dispute's is debt; only what was refunded is fetched back from Venice.
+  v_owed := case
+    when v_amount < 0 then greatest(v_purchase.owed_millis + v_amount, 0)
+    when v_amount > 0 then least(v_purchase.owed_millis - least(v_debt_leg, 0),
+      share_millis(v_total, v_cents.refunded, v_purchase.amount_cents))
+    else v_purchase.owed_millis end;
 
   if v_want = 0 and v_delivery.id is null then
     select * into v_delivery from deliveries
-    where purchase_id = v_purchase.id and status = 'cancelled' and millis <= v_wallet + v_wallet_leg for update;
+    where purchase_id = v_purchase.id and status = 'cancelled'
+      and millis <= (select wallet from balances where account_id = v_purchase.account_id) + v_wallet_leg for update;
     if found then
       update deliveries set status = 'pending', attempt = attempt + 1, transport = null, asked_at = null, concluded_at = null,
         tries = 0, next_at = p_at, planned_at = null, record_id = null, inert_at = null, looked_at = null
       where id = v_delivery.id;
       v_wallet_leg := v_wallet_leg - v_delivery.millis;
-      v_transit_leg := v_delivery.millis;
+      v_transit_leg := v_transit_leg + v_delivery.millis;
     end if;
   end if;
 
-  v_frozen_leg := v_frozen - v_purchase.frozen_millis;
-  v_amount := v_burned - v_purchase.burned_millis;
-  v_bonus := share_millis(v_purchase.bonus_millis, v_burned, v_total)
+  v_frozen_leg := v_taken.frozen - v_purchase.frozen_millis;
+  v_bonus := share_millis(v_purchase.bonus_millis, v_burn, v_total)
     - share_millis(v_purchase.bonus_millis, v_purchase.burned_millis, v_total);
   if v_wallet_leg <> 0 or v_transit_leg <> 0 or v_frozen_leg <> 0 or v_debt_leg <> 0 or v_amount <> 0 then
     perform post(p_at, 'reversal:' || v_purchase.id || ':' || (v_purchase.reversals + 1), 'reversal', array[
@@ -387,8 +405,8 @@ begin
       ('issuance', null, v_amount - v_bonus)::leg]);
     v_purchase.reversals := v_purchase.reversals + 1;
   end if;
-  update purchases set frozen_millis = v_frozen, burned_millis = v_burned, owed_millis = v_owed,
-    at_risk_millis = greatest(v_want - v_burned - v_frozen, 0), reversals = v_purchase.reversals
+  update purchases set frozen_millis = v_taken.frozen, burned_millis = v_burn, owed_millis = v_owed,
+    at_risk_millis = greatest(v_want - v_burn - v_taken.frozen, 0), reversals = v_purchase.reversals
   where id = v_purchase.id;
   if v_want > 0 then
     -- Whether its row still waits inert in Venice, the next claim sees (pin_records, 0016).
@@ -461,6 +479,26 @@ begin
 end
 $$;
 
+-- Internal. An alert for each dispute of a payment that waits for an answer, until it doesn't. p_of: what was paid by it.
+create function tell_disputes(p_at timestamptz, p_payment text, p_of text) returns void
+language plpgsql security definer set search_path = pg_catalog, public, pg_temp
+as $$
+declare
+  v_dispute disputes;
+begin
+  for v_dispute in select * from disputes where payment = p_payment order by id loop
+    if v_dispute.status in ('warning_needs_response', 'needs_response') then
+      perform open_alert(p_at, 'dispute_open', v_dispute.id, format(
+        'Dispute %s of %s on %s (%s): answer it in Stripe%s. Its ducats are frozen as far as they are there.',
+        v_dispute.id, print_cents(v_dispute.amount_cents), p_of, replace(v_dispute.reason, '_', ' '),
+        coalesce(' by ' || iso(v_dispute.evidence_due_at), '')));
+    else
+      perform close_alert(p_at, 'dispute_open', v_dispute.id);
+    end if;
+  end loop;
+end
+$$;
+
 -- Internal. Keeps a payment's refunds and disputes as they were read. Of one whose amount has changed since its dollars were posted, the
 -- difference is posted, whichever way.
 create function keep_reversals(p_payment text, p_read jsonb) returns void
@@ -509,7 +547,6 @@ as $$
 declare
   v_payment text := p_read ->> 'payment';
   v_purchase text := coalesce((select id from purchases where payment_intent = v_payment), p_read ->> 'purchaseId');
-  v_dispute record;
 begin
   perform from purchases where id = v_purchase for update;
   if not found then
@@ -524,16 +561,7 @@ begin
   update refund_requests q set state = 'made', refund_id = r.id, ended_at = p_at, error = null
   from refunds r where r.request_id = q.id and r.payment = q.payment and q.payment = v_payment and q.state = 'asked';
   perform apply_reversals(p_at, v_payment);
-  for v_dispute in select * from disputes where payment = v_payment order by id loop
-    if v_dispute.status in ('warning_needs_response', 'needs_response') then
-      perform open_alert(p_at, 'dispute_open', v_dispute.id, format(
-        'Dispute %s of %s on purchase %s (%s): answer it in Stripe%s. Its ducats are frozen as far as they are there.',
-        v_dispute.id, print_cents(v_dispute.amount_cents), v_purchase, replace(v_dispute.reason, '_', ' '),
-        coalesce(' by ' || iso(v_dispute.evidence_due_at), '')));
-    else
-      perform close_alert(p_at, 'dispute_open', v_dispute.id);
-    end if;
-  end loop;
+  perform tell_disputes(p_at, v_payment, 'purchase ' || v_purchase);
   perform tell_refunds(p_at, v_payment);
   return 'read';
 end
@@ -688,6 +716,15 @@ begin
 end
 $$;
 
+-- Internal. Whether a bank holds a payment of the account while it decides.
+create function is_disputed(p_account text) returns boolean
+language sql stable security definer set search_path = pg_catalog, public, pg_temp
+as $$
+  select exists (
+    select from disputes d join purchases p on p.payment_intent = d.payment
+    where p.account_id = p_account and dispute_is_open(d.status))
+$$;
+
 -- As in 0012, but not while a payment of the account is disputed: {kind: 'disputed'}.
 create or replace function withdraw(
   p_at timestamptz, p_visit jsonb, p_key_hash bytea, p_session text, p_id text, p_key text, p_citizen text, p_millis bigint
@@ -713,10 +750,7 @@ begin
     return jsonb_build_object('kind', 'queued', 'walletMillis', v_wallet, 'delivery', delivery_view(v_delivery));
   elsif p_citizen is distinct from (select citizen from accounts where id = v_caller.account_id) then
     return jsonb_build_object('kind', 'citizen_changed');
-  elsif exists (
-    select from disputes d join purchases p on p.payment_intent = d.payment
-    where p.account_id = v_caller.account_id and d.status in ('needs_response', 'under_review')
-  ) then
+  elsif is_disputed(v_caller.account_id) then
     return jsonb_build_object('kind', 'disputed');
   elsif v_wallet < p_millis then
     return jsonb_build_object('kind', 'insufficient', 'walletMillis', v_wallet);

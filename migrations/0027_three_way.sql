@@ -89,8 +89,7 @@ as $$
         'setAsideMillis', p.frozen_millis + p.at_risk_millis,
         'setAsideDueMillis', share_millis(p.base_millis + p.bonus_millis, r.refunded + r.lost + r.disputed + r.asked, p.amount_cents)
           - share_millis(p.base_millis + p.bonus_millis, r.refunded + r.lost, p.amount_cents),
-        'isDisputed', exists (select from disputes d join purchases o on o.payment_intent = d.payment
-          where o.account_id = p.account_id and dispute_is_open(d.status))) order by p.opened_at, p.id)
+        'isDisputed', is_disputed(p.account_id)) order by p.opened_at, p.id)
       from chosen c join purchases p on p.id = c.id, lateral reversed_cents(p.payment_intent) r), '[]'),
     'deliveries', coalesce((
       select jsonb_agg(jsonb_build_object('id', d.id, 'purchaseId', d.purchase_id, 'millis', d.millis, 'status', d.status,

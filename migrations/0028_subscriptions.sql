@@ -25,7 +25,8 @@ create unique index subscription_starts_one_open on subscription_starts (account
 create unique index subscription_starts_one_trial on subscription_starts (account_id) where trial_days > 0 and state <> 'expired';
 
 -- `status` is Stripe's. `tier`: null for a `price` that is none of ours. `period_…`: of its item. `paused`: its invoices are not
--- collected. `end_reason`: Stripe's. `has_own_card`: that is still to become its customer's. `next_…`: what a schedule turns it into. `is_second`: the account has another one that is alive, which counts.
+-- collected. `end_reason`: Stripe's. `has_own_card`: that is still to become its customer's. `next_…`: what a schedule turns it into.
+-- `is_second`: the account has another one that is alive, which counts. `month_millis`: what a month of its tier grants.
 create table subscriptions (
   id text primary key,
   account_id text not null references accounts,
@@ -49,7 +50,8 @@ create table subscriptions (
   next_tier text,
   next_period text,
   next_at timestamptz,
-  is_second boolean not null default false
+  is_second boolean not null default false,
+  month_millis bigint not null default 0
 );
 create unique index subscriptions_one_alive on subscriptions (account_id)
   where not is_second and status not in ('canceled', 'incomplete_expired');
@@ -60,6 +62,7 @@ create sequence subscription_tickets;
 
 -- Stripe's invoices. `tier`, `period_…`: what its own line (no proration) is for; null where it has none. `is_free`: that
 -- line costs nothing, as in a trial. `payment`: the PaymentIntent that pays it. `posted_cents`: dollars in the books.
+-- `frozen_…`, `burned_…`, `at_risk_millis`, `reversals`: of its months' ducats, as in purchases.
 create table subscription_invoices (
   id text primary key,
   subscription_id text not null references subscriptions,
@@ -75,7 +78,11 @@ create table subscription_invoices (
   needs_action boolean not null,
   payment text,
   created_at timestamptz not null,
-  posted_cents bigint not null default 0
+  posted_cents bigint not null default 0,
+  frozen_millis bigint not null default 0 check (frozen_millis >= 0),
+  burned_millis bigint not null default 0 check (burned_millis >= 0),
+  at_risk_millis bigint not null default 0 check (at_risk_millis >= 0),
+  reversals int not null default 0
 );
 create index subscription_invoices_of_subscription on subscription_invoices (subscription_id);
 create index subscription_invoices_open on subscription_invoices (subscription_id) where status = 'open';
@@ -84,16 +91,18 @@ create index subscription_invoices_of_payment on subscription_invoices (payment)
 create index stripe_events_of_unknown_payment on stripe_events ((fact ->> 'payment'))
   where fact ->> 'effect' = 'reread' and outcome = 'ignored';
 
--- The ducats of a month that was paid: once for a subscription and the month's first moment.
+-- The ducats of a month that was paid: once for a subscription and the month's first moment. What goes back of its invoice is taken
+-- off them in the invoice's row, also before they reach the wallet. None where a month that began within it has granted them.
 create table grants (
   subscription_id text not null references subscriptions,
   month_start timestamptz not null,
   invoice_id text not null references subscription_invoices,
   tier text not null,
-  millis bigint not null check (millis > 0),
+  millis bigint not null check (millis >= 0),
   granted_at timestamptz not null,
   primary key (subscription_id, month_start)
 );
+create index grants_of_invoice on grants (invoice_id);
 
 -- The outbox of changes that a customer asked for: asked -> done | refused (`error`: Stripe's reason). unclear: no answer came; what
 -- became of it, the subscription shows. `id` is also Stripe's idempotency key.
@@ -228,6 +237,11 @@ create function lock_subscription(p_account text) returns void
 language sql security definer set search_path = pg_catalog, public, pg_temp
 as $$ select pg_advisory_xact_lock(hashtext('subscription of'), hashtext(p_account)) $$;
 
+-- Internal. Of the first reads of an invoice and of what has gone back of its payment, each sees what the other has written.
+create function lock_invoice_payment(p_payment text) returns void
+language sql security definer set search_path = pg_catalog, public, pg_temp
+as $$ select pg_advisory_xact_lock(hashtext('payment of an invoice'), hashtext(p_payment)) $$;
+
 -- Internal. The subscription of an account that is alive and counts.
 create function subscription_alive(p_account text) returns subscriptions
 language sql stable security definer set search_path = pg_catalog, public, pg_temp
@@ -326,6 +340,105 @@ create function take_subscription_ticket() returns text
 language sql security definer set search_path = pg_catalog, public, pg_temp
 as $$ select nextval('subscription_tickets')::text $$;
 
+-- Internal. How many months a period has. One that ends later in the month than it began is one month.
+create function months_in(p_from timestamptz, p_to timestamptz) returns int
+language sql immutable set search_path = pg_catalog, public, pg_temp
+as $$
+  select case when p_to - p_from > interval '40 days' then month_of(p_from, p_to - interval '1 microsecond') + 1 else 1 end
+$$;
+
+-- Internal. The invoice whose months an invoice's money pays for: itself, but within a paid year the year's, for a change of tier has
+-- an invoice without months of its own.
+create function invoice_of_months(p_invoice subscription_invoices) returns text
+language sql stable security definer set search_path = pg_catalog, public, pg_temp
+as $$
+  select coalesce(case when p_invoice.period_start is null then (
+    select y.id from subscription_invoices y
+    where y.subscription_id = p_invoice.subscription_id and y.status = 'paid' and months_in(y.period_start, y.period_end) > 1
+      and y.period_start <= p_invoice.created_at and p_invoice.created_at < y.period_end
+    order by y.created_at desc limit 1) end, p_invoice.id)
+$$;
+
+-- Internal. What was granted for an invoice's months, what all of them come to by now, and the cents that were paid for them.
+create function months_of_invoice(p_invoice subscription_invoices, out granted bigint, out total bigint, out paid bigint)
+language sql stable security definer set search_path = pg_catalog, public, pg_temp
+as $$
+  select g.millis, g.millis + s.month_millis * greatest(months_in(p_invoice.period_start, p_invoice.period_end) - g.number, 0), (
+      select sum(i.paid_cents)::bigint from subscription_invoices i
+      where i.subscription_id = s.id and invoice_of_months(i) = p_invoice.id)
+  from subscriptions s, (
+    select count(*) as number, coalesce(sum(millis), 0)::bigint as millis from grants where invoice_id = p_invoice.id) g
+  where s.id = p_invoice.subscription_id
+$$;
+
+-- Internal. Of what was granted, what goes when p_cents have gone back: the months to come are given up first.
+create function taken_millis(p_granted bigint, p_total bigint, p_cents bigint, p_paid bigint) returns bigint
+language sql immutable set search_path = pg_catalog, public, pg_temp
+as $$ select greatest(share_millis(p_total, p_cents, p_paid) - (p_total - p_granted), 0) $$;
+
+-- Internal. Brings the books to what the refunds and disputes of an invoice's months say, as take_back does. p_grant: the key of a
+-- month's grant, whose p_coming millis come in the same posting. Nothing is fetched from Venice. The caller holds the subscription.
+create function apply_invoice_reversals(p_at timestamptz, p_invoice text, p_grant text default null, p_coming bigint default 0)
+returns void
+language plpgsql security definer set search_path = pg_catalog, public, pg_temp
+as $$
+declare
+  v_invoice subscription_invoices;
+  v_account text;
+  v_months record;
+  v_gone bigint;
+  v_disputed bigint;
+  v_burn bigint;
+  v_want bigint;
+  v_taken record;
+  v_legs leg[];
+begin
+  select * into strict v_invoice from subscription_invoices where id = p_invoice for update;
+  select account_id into strict v_account from subscriptions where id = v_invoice.subscription_id;
+  v_months := months_of_invoice(v_invoice);
+  select sum(least(r.refunded + r.lost, i.paid_cents)), sum(least(r.refunded + r.lost + r.disputed, i.paid_cents))
+  into strict v_gone, v_disputed
+  from subscription_invoices i, reversed_cents(i.payment) r
+  where i.subscription_id = v_invoice.subscription_id and invoice_of_months(i) = v_invoice.id;
+  v_burn := taken_millis(v_months.granted, v_months.total, v_gone, v_months.paid);
+  v_want := taken_millis(v_months.granted, v_months.total, v_disputed, v_months.paid);
+  if p_grant is null and v_burn = v_invoice.burned_millis
+    and v_want = v_burn + v_invoice.frozen_millis + v_invoice.at_risk_millis then
+    return;
+  end if;
+  v_taken := take_back(p_at, v_account, v_invoice.frozen_millis, v_invoice.burned_millis, v_want, v_burn, p_coming);
+  v_legs := array[
+    ('wallet', v_account, v_taken.wallet_leg)::leg,
+    ('transit', v_account, v_taken.transit_leg)::leg,
+    ('frozen', v_account, v_taken.frozen - v_invoice.frozen_millis)::leg,
+    ('debt', v_account, v_taken.debt_leg)::leg,
+    ('grants', null, v_burn - v_invoice.burned_millis - p_coming)::leg];
+  if exists (select from unnest(v_legs) l where l.amount <> 0) then
+    perform post(p_at, coalesce(p_grant, 'reversal:' || v_invoice.id || ':' || (v_invoice.reversals + 1)),
+      case when p_grant is null then 'reversal' else 'grant' end, v_legs);
+    v_invoice.reversals := v_invoice.reversals + (p_grant is null)::int;
+  end if;
+  update subscription_invoices set frozen_millis = v_taken.frozen, burned_millis = v_burn,
+    at_risk_millis = v_want - v_burn - v_taken.frozen, reversals = v_invoice.reversals
+  where id = v_invoice.id;
+  if v_taken.debt_leg > 0 then
+    perform repay_refund_debts(v_account, v_taken.debt_leg);
+  end if;
+end
+$$;
+
+-- Internal. The same for all invoices of a subscription that have granted something, when money of any has gone back.
+create function apply_subscription_reversals(p_at timestamptz, p_subscription text) returns void
+language sql security definer set search_path = pg_catalog, public, pg_temp
+as $$
+  select apply_invoice_reversals(p_at, i.id)
+  from subscription_invoices i
+  where i.subscription_id = p_subscription and exists (select from grants where invoice_id = i.id) and exists (
+    select from subscription_invoices b where b.subscription_id = p_subscription
+      and (exists (select from refunds where payment = b.payment) or exists (select from disputes where payment = b.payment)))
+  order by i.created_at, i.id
+$$;
+
 -- Internal. Posts the ducats of the months that are paid and have begun; of a year the first at once, each other in its time while
 -- the subscription lives and no other period has taken its place, at the tier that it has by then. A change of interval begins a period
 -- amid a month that was granted: it adds what its tier grants more than that. p_catalog: {<tier>: {grantMillis}}.
@@ -356,15 +469,17 @@ begin
       select sum(g.millis) from grants g where g.subscription_id = p_subscription.id
         and g.month_start > months_after(v_month.starts_at, -1) + interval '3 days'
         and g.month_start < months_after(v_month.starts_at, 1) - interval '3 days'), 0);
-    continue when v_millis is null or v_millis <= 0;
+    continue when coalesce(v_month.millis, 0) = 0;
     insert into grants (subscription_id, month_start, invoice_id, tier, millis, granted_at)
-    values (p_subscription.id, v_month.starts_at, v_month.invoice_id, v_month.tier, v_millis, p_at)
+    values (p_subscription.id, v_month.starts_at, v_month.invoice_id, v_month.tier, greatest(v_millis, 0), p_at)
     on conflict do nothing;
-    if found then
-      perform post(p_at, 'grant:' || p_subscription.id || ':' || iso(v_month.starts_at), 'grant',
-        credit_legs(p_subscription.account_id, v_millis) || ('grants', null, -v_millis)::leg);
+    if found and v_millis > 0 then
+      perform apply_invoice_reversals(p_at, v_month.invoice_id,
+        'grant:' || p_subscription.id || ':' || iso(v_month.starts_at), v_millis);
     end if;
   end loop;
+  -- What its months to come are worth may have changed.
+  perform apply_subscription_reversals(p_at, p_subscription.id);
 end
 $$;
 
@@ -442,6 +557,7 @@ declare
   v_other text;
   v_subscription subscriptions;
   v_invoice subscription_invoices;
+  v_newly_paid text[] := '{}';
   v_event text;
 begin
   if v_account is null then
@@ -451,9 +567,10 @@ begin
   select s.id into v_other from subscriptions s
   where s.account_id = v_account and not s.is_second and s.status not in ('canceled', 'incomplete_expired') and s.id <> v_id;
   insert into subscriptions as s (id, account_id, livemode, ticket, read_at, status, price, tier, period, period_start, period_end,
-    started_at, trial_end, cancel_at, ended_at, end_reason, paused, has_own_card, next_tier, next_period, next_at, is_second)
+    started_at, trial_end, cancel_at, ended_at, end_reason, paused, has_own_card, next_tier, next_period, next_at, is_second, month_millis)
   select v_id, v_account, r.livemode, r.ticket, p_at, r.status, r.price, r.tier, r.period, r."periodStart", r."periodEnd", r."startedAt",
-    r."trialEnd", r."cancelAt", r."endedAt", r."endReason", r.paused, r."hasOwnCard", r."nextTier", r."nextPeriod", r."nextAt", v_alive and v_other is not null
+    r."trialEnd", r."cancelAt", r."endedAt", r."endReason", r.paused, r."hasOwnCard", r."nextTier", r."nextPeriod", r."nextAt", v_alive and v_other is not null,
+    coalesce((p_read -> 'catalog' -> r.tier ->> 'grantMillis')::bigint, 0)
   from jsonb_to_record(p_read) as r (livemode boolean, ticket bigint, status text, price text, tier text, period text,
     "periodStart" timestamptz, "periodEnd" timestamptz, "startedAt" timestamptz, "trialEnd" timestamptz, "cancelAt" timestamptz,
     "endedAt" timestamptz, "endReason" text, paused boolean, "hasOwnCard" boolean, "nextTier" text, "nextPeriod" text, "nextAt" timestamptz)
@@ -464,7 +581,8 @@ begin
     trial_end = excluded.trial_end, cancel_at = excluded.cancel_at, ended_at = excluded.ended_at, end_reason = excluded.end_reason, paused = excluded.paused,
     has_own_card = excluded.has_own_card,
     next_tier = excluded.next_tier, next_period = excluded.next_period, next_at = excluded.next_at,
-    is_second = excluded.is_second
+    is_second = excluded.is_second,
+    month_millis = case when excluded.tier is null and s.price = excluded.price then s.month_millis else excluded.month_millis end
   where s.ticket < excluded.ticket
   returning * into v_subscription;
   if not found then
@@ -524,13 +642,8 @@ begin
           ('stripe_clearing', null, v_invoice.paid_cents - v_invoice.posted_cents)::leg,
           ('sales', null, v_invoice.posted_cents - v_invoice.paid_cents)::leg]);
       update subscription_invoices set posted_cents = paid_cents where id = v_invoice.id;
-      -- What was refunded or disputed before we knew what it had paid.
-      for v_event in
-        select id from stripe_events
-        where fact ->> 'effect' = 'reread' and fact ->> 'payment' = v_invoice.payment and outcome = 'ignored' order by created, id
-      loop
-        perform handle_stripe_event(p_at, v_event);
-      end loop;
+      perform lock_invoice_payment(v_invoice.payment);
+      v_newly_paid := v_newly_paid || v_invoice.payment;
     end if;
   end loop;
 
@@ -546,6 +659,13 @@ begin
   if not v_subscription.is_second then
     perform grant_months(p_at, v_subscription, p_read -> 'catalog');
   end if;
+  -- What was refunded or disputed before we knew what had been paid.
+  for v_event in
+    select id from stripe_events
+    where fact ->> 'effect' = 'reread' and fact ->> 'payment' = any (v_newly_paid) and outcome = 'ignored' order by created, id
+  loop
+    perform handle_stripe_event(p_at, v_event);
+  end loop;
   if not v_alive and v_other is null then
     perform promote_second(p_at, v_account);
   end if;
@@ -554,7 +674,31 @@ begin
 end
 $$;
 
--- Internal. What was read of a payment that paid an invoice: its dollars follow, and the operator decides about the rest.
+-- Internal. Writes to the subscriber about each refund that has arrived: what it took of what was granted, and of months to come.
+create function tell_invoice_refunds(p_at timestamptz, p_account text, p_payment text) returns void
+language sql security definer set search_path = pg_catalog, public, pg_temp
+as $$
+  with months as (
+    select o.id, o.subscription_id, (months_of_invoice(o)).* from subscription_invoices o
+    where o.id = (select invoice_of_months(i) from subscription_invoices i where i.payment = p_payment)
+  ), back as (
+    select r.id, r.status, i.id as invoice_id, r.amount_cents, m.granted, m.total, m.paid,
+      (sum(r.amount_cents) over (order by r.created_at, r.id))::bigint as cents
+    from months m join subscription_invoices i on i.subscription_id = m.subscription_id and invoice_of_months(i) = m.id
+      join refunds r on r.payment = i.payment
+    where r.status in ('pending', 'requires_action', 'succeeded')
+  ), taken as (
+    select b.*, share_millis(total, cents, paid) - share_millis(total, cents - amount_cents, paid) as millis,
+      taken_millis(granted, total, cents, paid) - taken_millis(granted, total, cents - amount_cents, paid) as taken
+    from back b
+  )
+  select queue_letter(p_at, 'refunded', id, p_account, jsonb_build_object('invoiceId', invoice_id, 'usdCents', amount_cents,
+    'takenMillis', taken, 'notGrantedMillis', millis - taken))
+  from taken where status = 'succeeded' order by cents
+$$;
+
+-- Internal. What was read of a payment that paid an invoice: dollars and ducats follow; whether the subscription goes on, the operator
+-- decides.
 create function save_invoice_payment_read(p_at timestamptz, p_read jsonb) returns text
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp
 as $$
@@ -563,11 +707,15 @@ declare
   v_invoice record;
   v_back record;
 begin
+  if not exists (select from subscription_invoices where payment = v_payment) then
+    perform lock_invoice_payment(v_payment);
+  end if;
   select i.id, i.paid_cents, s.account_id, s.id as subscription_id into v_invoice
   from subscription_invoices i join subscriptions s on s.id = i.subscription_id where i.payment = v_payment;
   if not found then
     return 'ignored';
   end if;
+  perform lock_subscription(v_invoice.account_id);
   insert into payment_reads as r (payment, ticket, read_at) values (v_payment, (p_read ->> 'ticket')::bigint, p_at)
   on conflict (payment) do update set ticket = excluded.ticket, read_at = excluded.read_at where r.ticket < excluded.ticket;
   if not found then
@@ -575,12 +723,16 @@ begin
   end if;
   perform keep_reversals(v_payment, p_read);
   perform post_reversed_dollars(p_at, v_payment, false);
+  perform apply_subscription_reversals(p_at, v_invoice.subscription_id);
+  perform tell_disputes(p_at, v_payment, format('invoice %s (account %s)', v_invoice.id, v_invoice.account_id));
+  perform tell_invoice_refunds(p_at, v_invoice.account_id, v_payment);
   v_back := reversed_cents(v_payment);
   if v_back.refunded + v_back.lost + v_back.disputed > 0 then
     perform open_alert(p_at, 'subscription_payment_back', v_payment, format(
-      'Of invoice %s (account %s, subscription %s, $%s) $%s were refunded and $%s are disputed or lost. The subscription goes on, and its '
-      'ducats stay, until you end it in Stripe.', v_invoice.id, v_invoice.account_id, v_invoice.subscription_id,
-      print_cents(v_invoice.paid_cents), print_cents(v_back.refunded), print_cents(v_back.lost + v_back.disputed)));
+      'Of invoice %s (account %s, subscription %s, $%s) $%s were refunded and $%s are disputed or lost. Its ducats follow by themselves; '
+      'the subscription goes on until you cancel it in Stripe: at once for a stolen card. Cancel it, or leave it, then close this.',
+      v_invoice.id, v_invoice.account_id, v_invoice.subscription_id, print_cents(v_invoice.paid_cents),
+      print_cents(v_back.refunded), print_cents(v_back.lost + v_back.disputed)));
   else
     perform close_alert(p_at, 'subscription_payment_back', v_payment);
   end if;
@@ -1059,6 +1211,19 @@ begin
     select jsonb_agg(account_view(id) || jsonb_build_object('tier', (entitlements(id, p_at)).tier, 'createdAt', iso(created_at)))
     from accounts where email = p_email), '[]'));
 end
+$$;
+
+-- Internal. As in 0018, and what paid an invoice.
+create or replace function is_disputed(p_account text) returns boolean
+language sql stable security definer set search_path = pg_catalog, public, pg_temp
+as $$
+  select exists (
+    select from disputes d join (
+      select payment_intent as payment from purchases where account_id = p_account
+      union all
+      select i.payment from subscriptions s join subscription_invoices i on i.subscription_id = s.id where s.account_id = p_account) p
+      on p.payment = d.payment
+    where dispute_is_open(d.status))
 $$;
 
 -- As in 0024, and what paid an invoice.

@@ -60,9 +60,9 @@ export async function adoptCard({ sdk, onTrip }: Line, subscription: string): Pr
   const read = await found(() => sdk.subscriptions.retrieve(subscription));
   if (read === null) return;
   expectObject(read, "subscription");
-  const [customer, card] = [idOf(read.customer), idOf(read.default_payment_method)];
-  if (customer !== null && card !== null)
-    await makeDefault({ sdk, onTrip }, { customer, subscription }, card);
+  const card = idOf(read.default_payment_method);
+  if (card !== null)
+    await makeDefault({ sdk, onTrip }, { customer: idOf(read.customer), subscription }, card);
 }
 
 export async function removeCard({ sdk, onTrip }: Line, card: string): Promise<void> {

@@ -171,7 +171,7 @@ export function useSubscribers(world: World, from: string) {
   async function granted({ id }: Pick<Customer, "id">): Promise<readonly (readonly [string, number])[]> {
     const rows = await world.database.rows<{ month: string; ducats: number }>(
       `select to_char(g.month_start at time zone 'UTC', 'YYYY-MM-DD') as month, (g.millis / 1000)::int as ducats
-       from grants g join subscriptions s on s.id = g.subscription_id where s.account_id = $1 order by g.month_start`,
+       from grants g join subscriptions s on s.id = g.subscription_id where s.account_id = $1 and g.millis > 0 order by g.month_start`,
       [id],
     );
     return rows.map(({ month, ducats }) => [month, ducats] as const);

@@ -1,9 +1,10 @@
-/** A random history of one subscriber: changes of tier, declines, packs and use; what must hold after each step. */
+/** A random history of one subscriber: changes of tier, declines, packs and use, money that goes back; what must hold after each step. */
 import type { Stripe } from "stripe";
 import { expect, vi } from "vitest";
 import { idOf } from "../../dev/stripe/reference.ts";
 import { tiers, type TierId } from "../../lib/catalog/tiers.ts";
 import { DAY_MS } from "../../lib/clock.ts";
+import { useInvoiceReversals } from "./invoice-reversing.ts";
 import { chanceOf } from "./random.ts";
 import type { Subscribers } from "./subscribing.ts";
 import { call, type Called } from "./call.ts";
@@ -25,6 +26,7 @@ export async function liveOn(
   const chance = chanceOf(seed);
   const { sdk, subscriber, priceOf, subscribe, act, change, bring, passTo, standing, granted, news } =
     subscribers;
+  const { balance, taken, paymentsOf, moneyBackOf, holdShares } = useInvoiceReversals(world, subscribers);
   const who = await subscriber();
   let bought = 0;
   let spent = 0;
@@ -142,6 +144,24 @@ export async function liveOn(
       if (chargedMillis > 0) expect(chargedMillis).toBe(200 * Number(price));
       return "done";
     },
+    "an invoice is refunded": () =>
+      attempt(async () => {
+        const { payment, paid_cents: paid } = chance.pick(await paymentsOf(who));
+        world.stripe.refund(payment, { amount: chance.between(1, paid) });
+      }),
+    "a refund fails": () =>
+      attempt(async () => {
+        world.stripe.failRefund(chance.pick((await moneyBackOf(who)).refunds).id);
+      }),
+    "an invoice is disputed": () =>
+      attempt(async () => {
+        world.stripe.openDispute(chance.pick(await paymentsOf(who)).payment);
+      }),
+    "the bank decides": () =>
+      attempt(async () => {
+        const dispute = chance.pick((await moneyBackOf(who)).disputes);
+        world.stripe.decideDispute(dispute.id, chance.isLucky(0.5) ? "won" : "lost");
+      }),
     "days pass": async () => {
       await passTo(new Date(Date.now() + chance.between(1, 45) * DAY_MS));
       return "done";
@@ -170,13 +190,12 @@ export async function liveOn(
     // What was granted once stays granted.
     expect(months.map(String)).toEqual(expect.arrayContaining([...known]));
     known = months.map(String);
-    const [row] = await world.database.rows<{ wallet: string; debt: string }>(
-      "select wallet, debt from balances where account_id = $1",
-      [who.id],
-    );
+    const { wallet = 0, frozen = 0, debt = 0 } = await balance(who);
+    const { burned, ...back } = await taken(who);
     const ducats = months.reduce((sum, [, amount]) => sum + amount, 0);
-    expect(Number(row?.wallet) / 1_000).toBeCloseTo(bought + ducats - spent, 6);
-    expect(row?.debt).toBe("0");
+    expect(wallet + frozen - debt).toBeCloseTo(bought + ducats - burned - spent, 6);
+    expect(frozen).toBe(back.frozen);
+    await holdShares(who);
     await agreesWithStripe();
     await booksBalance(world);
   }

@@ -189,3 +189,11 @@ test("the alert is for who runs the site", () => {
   expect(text).toContain("because you run CASCADE");
   expect(write("receipt").text).toContain("because you have an account at CASCADE");
 });
+
+test("refunded, an invoice of a tier: what was taken, and what months to come bring no longer", () => {
+  const data = { invoiceId: "in_1", usdCents: 74_250, takenMillis: 0, notGrantedMillis: 2_250_000 };
+  const { text } = writeLetter("refunded", data, site);
+  expect(text).toMatch(/No longer granted: +2,250 ducats/);
+  expect(text).not.toContain("Taken back");
+  expect(text).not.toContain("urchase:");
+});

@@ -84,23 +84,36 @@ export const paymentFailed = template(
   }),
 );
 
+const refund = z.object({ usdCents: centsColumn, takenMillis: millisColumn });
+
+/** Of a purchase, or of a subscription's invoice. */
 export const refunded = template(
-  z.object({ purchaseId, usdCents: centsColumn, takenMillis: millisColumn }),
-  (data, site) => ({
-    subject: `${printCents(data.usdCents)} are on the way back to you`,
-    blocks: [
-      text(
-        "We have refunded you. Your bank shows it within some days, on the card or account that you paid with.",
-      ),
-      facts({
-        Refunded: printCents(data.usdCents),
-        "Taken back": unlessZero(data.takenMillis),
-        Purchase: data.purchaseId,
-      }),
-      text("Ducats that had been spent by then are owed: your next purchase repays them first."),
-      toPurchase(site, data.purchaseId),
-    ],
-  }),
+  z.union([
+    refund.extend({ purchaseId }),
+    refund.extend({ invoiceId: z.string(), notGrantedMillis: millisColumn }),
+  ]),
+  (data, site) => {
+    const isOfPurchase = "purchaseId" in data;
+    return {
+      subject: `${printCents(data.usdCents)} are on the way back to you`,
+      blocks: [
+        text(
+          "We have refunded you. Your bank shows it within some days, on the card or account that you paid with.",
+        ),
+        facts({
+          Refunded: printCents(data.usdCents),
+          "Taken back": unlessZero(data.takenMillis),
+          ...(isOfPurchase
+            ? { Purchase: data.purchaseId }
+            : { "No longer granted": unlessZero(data.notGrantedMillis), Invoice: data.invoiceId }),
+        }),
+        text(
+          `Ducats that had been spent by then are owed: your next purchase ${isOfPurchase ? "" : "or paid month "}repays them first.`,
+        ),
+        isOfPurchase ? toPurchase(site, data.purchaseId) : action("See your account", `${site}/account/`),
+      ],
+    };
+  },
 );
 
 export const refundFailed = template(z.object({ purchaseId, usdCents: centsColumn }), (data, site) => ({
