@@ -32,6 +32,7 @@ export const letterSamples = {
     reason: "Your card was declined.",
   },
   refunded: { purchaseId: "pur_3k9f2m7q1x8c5v0b6n4z", usdCents: 2_500, takenMillis: 262_500 },
+  refund_failed: { purchaseId: "pur_3k9f2m7q1x8c5v0b6n4z", usdCents: 2_500 },
   delivery_late: {
     deliveryId: "dlv_8d2s6k1w9p4r7t3y5h0j",
     purchaseId: "pur_3k9f2m7q1x8c5v0b6n4z",

@@ -78,28 +78,6 @@ as $$
     (select p.payment_intent from purchases p where p.id = d.purchase_id), iso(d.created_at)
 $$;
 
--- Pins one Airtable record per delivery; p_pins: [{id, token, recordId}]. Answers the ids whose lease still holds and
--- whose pinned record is this one: only these may be activated. Needs the reserve: without a purse to compare with,
--- nothing may move.
-create function pin_records(p_at timestamptz, p_pins jsonb) returns setof text
-language plpgsql security definer set search_path = pg_catalog, public, pg_temp
-as $$
-begin
-  if not exists (select from reserve) then
-    raise exception 'the reserve has no purse reading yet';
-  end if;
-  return query
-    update deliveries d
-    set record_id = p."recordId", status = 'planned', planned_at = coalesce(d.planned_at, p_at)
-    from jsonb_to_recordset(p_pins) as p (id text, token bigint, "recordId" text)
-    where d.id = p.id and d.lease_token = p.token and d.leased_until > p_at
-      and d.status in ('pending', 'planned') and coalesce(d.record_id, p."recordId") = p."recordId"
-      -- A row that pays another delivery, whatever id somebody has written into it.
-      and not exists (select from deliveries other where other.record_id = p."recordId" and other.id <> d.id)
-    returning d.id;
-end
-$$;
-
 -- After the one activation, seen or read back; p_done: [{id, token}].
 create function mark_active(p_at timestamptz, p_done jsonb) returns setof text
 language sql security definer set search_path = pg_catalog, public, pg_temp
@@ -352,5 +330,5 @@ as $$
   from accounts a join balances b on b.account_id = a.id where a.id = p_account
 $$;
 
-grant execute on function save_purse, begin_reserve, claim_deliveries, pin_records, mark_active, postpone_deliveries,
+grant execute on function save_purse, begin_reserve, claim_deliveries, mark_active, postpone_deliveries,
   delivery_work, conclude_deliveries, check_lateness, check_reserve, credit_status to cascade_app;

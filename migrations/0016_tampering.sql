@@ -17,27 +17,47 @@ create index deliveries_frozen on deliveries (frozen_at) where frozen_at is not 
 -- Airtable's time up to which every change of the processor's rows has been read.
 alter table reserve add column rows_to timestamptz;
 
--- As in 0006, and an inert row is activated only as it was pinned; p_pins: [{id, token, recordId, inertAt}]. One that was
--- written to since may have been activated, paid and made inert again. To the second: Airtable may show no more.
-create or replace function pin_records(p_at timestamptz, p_pins jsonb) returns setof text
+-- Pins one Airtable record per delivery; p_pins: [{id, token, recordId, inertAt, isInert}]. Answers those whose lease still holds and
+-- whose pinned record is this one: only what is `pinned` may be activated. An inert row is activated only as it was pinned: one that
+-- was written to since may have been activated, paid and made inert again. To the second: Airtable may show no more. `cancelled`: seen
+-- inert (`isInert`) when its purchase's money had gone back, or was on its way.
+-- Needs the reserve: without a purse to compare with, nothing may move. Locks as in 0018: the purchases first.
+create function pin_records(p_at timestamptz, p_pins jsonb) returns table (id text, outcome text)
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp
 as $$
+declare
+  v_taken_back text[];
+  v_pinned record;
 begin
   if not exists (select from reserve) then
     raise exception 'the reserve has no purse reading yet';
   end if;
-  return query
+  v_taken_back := array(
+    select p.id from purchases p
+    where p.frozen_millis + p.burned_millis + p.at_risk_millis > 0
+      and p.id in (select d.purchase_id from deliveries d join jsonb_to_recordset(p_pins) as n (id text) on n.id = d.id)
+    order by p.id for update);
+  for v_pinned in
     update deliveries d
     set record_id = p."recordId", status = 'planned', planned_at = coalesce(d.planned_at, p_at),
       inert_at = coalesce(d.inert_at, p."inertAt")
-    from jsonb_to_recordset(p_pins) as p (id text, token bigint, "recordId" text, "inertAt" timestamptz)
+    from jsonb_to_recordset(p_pins) as p (id text, token bigint, "recordId" text, "inertAt" timestamptz, "isInert" boolean)
     where d.id = p.id and d.lease_token = p.token and d.leased_until > p_at
       and d.status in ('pending', 'planned') and coalesce(d.record_id, p."recordId") = p."recordId"
       and date_trunc('second', coalesce(d.inert_at, p."inertAt")) is not distinct from
         date_trunc('second', coalesce(p."inertAt", d.inert_at))
       -- A row that pays another delivery, whatever id somebody has written into it.
       and not exists (select from deliveries other where other.record_id = p."recordId" and other.id <> d.id)
-    returning d.id;
+    returning d.id, d.purchase_id = any (v_taken_back) and p."isInert" and d.verdict is null as is_cancelled
+  loop
+    id := v_pinned.id;
+    outcome := 'pinned';
+    if v_pinned.is_cancelled then
+      perform cancel_inert_delivery(p_at, id);
+      outcome := 'cancelled';
+    end if;
+    return next;
+  end loop;
 end
 $$;
 
@@ -254,4 +274,4 @@ begin
 end
 $$;
 
-grant execute on function deliveries_of_records, conclude_deliveries to cascade_app;
+grant execute on function pin_records, deliveries_of_records, conclude_deliveries to cascade_app;

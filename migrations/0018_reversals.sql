@@ -41,6 +41,17 @@ create table disputes (
 );
 create index disputes_of_payment on disputes (payment);
 
+-- Every status that a refund or a dispute (`object`) was read with, and since when, as far as we know; append-only.
+create table reversal_events (
+  id bigint generated always as identity primary key,
+  object text not null,
+  status text not null,
+  at timestamptz not null
+);
+create index reversal_events_of_object on reversal_events (object, id);
+create trigger reversal_events_append_only before update or delete or truncate on reversal_events
+  for each statement execute function append_only();
+
 -- The outbox of refunds that we ask for: asked -> made (Stripe has it, refund_id) | refused. While one is asked its ducats are
 -- frozen. Its id is Stripe's idempotency key. `requested_by`: the admin's account; null for a second payment, sent back by itself.
 create table refund_requests (
@@ -76,12 +87,30 @@ alter table purchases
 -- What a purchase's refunds have left as debt and nothing has repaid yet: at most so much is fetched back from Venice. The row is
 -- made under the purchase's lock; what it says changes under the lock of the account's balance alone, so that a credit to the
 -- account, which repays debts, needs no lock on other purchases. All of an account together are never more than its debt.
+-- `tries`, `next_at`: how often fetching failed, and when it may be tried again.
 create table refund_debts (
   purchase_id text primary key references purchases,
   account_id text not null references accounts,
-  open_millis bigint not null check (open_millis >= 0)
+  open_millis bigint not null check (open_millis >= 0),
+  tries int not null default 0,
+  next_at timestamptz not null default '-infinity'
 );
 create index refund_debts_open on refund_debts (account_id) where open_millis > 0;
+
+-- Credits that were not paid for as the books say, corrected. `cents`: by how much of the purchase's price. not_paid and underpaid
+-- take ducats back as a lost dispute does; overpaid sets dollars aside. Undone when Stripe says something else later.
+create table corrections (
+  purchase_id text not null references purchases,
+  nth int not null,
+  kind text not null check (kind in ('not_paid', 'underpaid', 'overpaid')),
+  payment text not null,
+  cents bigint not null check (cents > 0),
+  made_at timestamptz not null,
+  undone_at timestamptz,
+  primary key (purchase_id, nth)
+);
+create unique index corrections_one_at_a_time on corrections (purchase_id) where undone_at is null;
+create index corrections_of_payment on corrections (payment) where undone_at is null;
 
 -- Not sent yet, and not to be sent: its purchase is being taken back. Goes on when that ends.
 alter table deliveries drop constraint deliveries_status_check,
@@ -117,17 +146,32 @@ begin
 end
 $$;
 
--- Internal. What a payment's refunds and disputes amount to, in cents.
+-- Internal. Stripe has taken a refund's dollars when it makes it, and gives them back when it fails.
+create function refund_is_out(p_status text) returns boolean
+language sql immutable set search_path = pg_catalog, public, pg_temp
+as $$ select p_status in ('pending', 'requires_action', 'succeeded') $$;
+
+-- Internal. Stripe has taken a dispute's dollars, and nobody has decided.
+create function dispute_is_open(p_status text) returns boolean
+language sql immutable set search_path = pg_catalog, public, pg_temp
+as $$ select p_status in ('needs_response', 'under_review') $$;
+
+-- Internal. What a payment's refunds and disputes amount to, in cents; `asked`: refunds that we ask for, or that are on their way.
+-- A correction counts as lost, and what was paid too much goes back without a ducat.
 create function reversed_cents(p_payment text, out refunded bigint, out lost bigint, out disputed bigint, out asked bigint)
 language sql stable security definer set search_path = pg_catalog, public, pg_temp
 as $$
-  select
-    (select coalesce(sum(amount_cents), 0) from refunds
-      where payment = p_payment and status in ('pending', 'requires_action', 'succeeded')),
-    (select coalesce(sum(amount_cents), 0) from disputes where payment = p_payment and status = 'lost'),
-    (select coalesce(sum(amount_cents), 0) from disputes
-      where payment = p_payment and status in ('needs_response', 'under_review')),
-    (select coalesce(sum(amount_cents), 0) from refund_requests where payment = p_payment and state = 'asked')
+  select greatest(r.arrived - c.surplus, 0)::bigint, (d.lost + c.missing)::bigint, d.open::bigint,
+    (greatest(r.made - c.surplus, 0) - greatest(r.arrived - c.surplus, 0) + q.asked)::bigint
+  from
+    (select coalesce(sum(amount_cents) filter (where refund_is_out(status)), 0) as made,
+      coalesce(sum(amount_cents) filter (where status = 'succeeded'), 0) as arrived from refunds where payment = p_payment) r,
+    (select coalesce(sum(amount_cents) filter (where status = 'lost'), 0) as lost,
+      coalesce(sum(amount_cents) filter (where dispute_is_open(status)), 0) as open from disputes where payment = p_payment) d,
+    (select coalesce(sum(cents) filter (where kind = 'overpaid'), 0) as surplus,
+      coalesce(sum(cents) filter (where kind <> 'overpaid'), 0) as missing
+      from corrections where payment = p_payment and undone_at is null) c,
+    (select coalesce(sum(amount_cents), 0) as asked from refund_requests where payment = p_payment and state = 'asked') q
 $$;
 
 -- Internal. Posts the dollars of refunds and disputes that have moved, and back those that have returned.
@@ -173,9 +217,111 @@ create function share_millis(p_total bigint, p_cents bigint, p_paid bigint) retu
 language sql immutable set search_path = pg_catalog, public, pg_temp
 as $$ select case when p_paid = 0 then 0 else div(p_total::numeric * least(p_cents, p_paid), p_paid)::bigint end $$;
 
--- Internal. Brings the books to what the payment's refunds, disputes and requests say. Taken, in this order: the purchase's
--- delivery that was not begun, the wallet, withdrawals that were not begun; what is burned beyond that is the payer's debt.
--- Given back the other way round.
+-- Internal. What a payment that was set aside still needs. A second payment is sent back by itself, when no dispute is open; a purchase
+-- whose payments have all gone back is over, and in review again should one of them return.
+create function judge_quarantine(p_at timestamptz, p_payment text) returns void
+language plpgsql security definer set search_path = pg_catalog, public, pg_temp
+as $$
+declare
+  v_quarantine quarantines;
+  v_cents record := reversed_cents(p_payment);
+  v_left bigint;
+begin
+  select * into v_quarantine from quarantines where payment = p_payment;
+  if not found then
+    return;
+  end if;
+  v_left := v_quarantine.amount_cents - v_cents.refunded - v_cents.lost - v_cents.asked;
+  if v_quarantine.reason = 'second_payment' and v_left > 0 and v_cents.disputed = 0 then
+    insert into refund_requests (id, payment, purchase_id, amount_cents, reason, next_at, created_at, idempotency_key)
+    values ('rfd_' || substr(md5(p_payment), 1, 20), p_payment, v_quarantine.purchase_id, v_left, 'second payment', p_at, p_at,
+      'second payment')
+    on conflict (payment, idempotency_key) do nothing;
+  end if;
+  if v_quarantine.amount_cents > v_cents.refunded + v_cents.lost then
+    update purchases set status = 'review' where id = v_quarantine.purchase_id and status = 'expired';
+    return;
+  end if;
+  perform close_alert(p_at, 'payment_quarantined', p_payment);
+  update purchases p set status = 'expired'
+  where p.id = v_quarantine.purchase_id and p.status = 'review' and not exists (
+    select from quarantines q, lateral reversed_cents(q.payment) r
+    where q.purchase_id = p.id and q.amount_cents > r.refunded + r.lost);
+end
+$$;
+
+-- Internal. What it takes to have p_want of an account's ducats set aside for a payment, p_burn of them burned; p_frozen and
+-- p_burned are so by now. Taken, in this order: p_coming, which come in the same posting, the wallet, withdrawals that were not
+-- begun, which it cancels; what is burned beyond that is debt. Given back the other way round, what is left of p_coming, too.
+-- Answers the legs, and what is frozen then. Takes the locks of the withdrawals, then of the balance.
+create function take_back(
+  p_at timestamptz, p_account text, p_frozen bigint, p_burned bigint, p_want bigint, p_burn bigint, p_coming bigint,
+  out frozen bigint, out wallet_leg bigint, out transit_leg bigint, out debt_leg bigint
+)
+language plpgsql security definer set search_path = pg_catalog, public, pg_temp
+as $$
+declare
+  v_withdrawal deliveries;
+  v_returned bigint := greatest(p_burned - p_burn, 0);
+  v_need bigint := p_want - p_burned + v_returned - p_frozen;
+  v_give bigint := p_coming;
+  v_wallet bigint;
+  v_debt bigint;
+  v_amount bigint;
+begin
+  if v_need > 0 then
+    perform from deliveries where account_id = p_account and purchase_id is null and status = 'pending' order by id for update;
+  end if;
+  select wallet, -debt into strict v_wallet, v_debt from balances where account_id = p_account for update;
+  frozen := p_frozen;
+  transit_leg := 0;
+  debt_leg := least(v_returned, v_debt);
+  wallet_leg := v_returned - debt_leg;
+  if v_need > 0 then
+    v_amount := least(v_need, v_give);
+    frozen := frozen + v_amount;
+    v_need := v_need - v_amount;
+    v_give := v_give - v_amount;
+    v_amount := least(v_need, v_wallet + wallet_leg);
+    wallet_leg := wallet_leg - v_amount;
+    frozen := frozen + v_amount;
+    v_need := v_need - v_amount;
+    -- Then what the account has asked to be sent, and was not begun: the newest first.
+    for v_withdrawal in
+      select * from deliveries
+      where v_need > 0 and account_id = p_account and purchase_id is null and status = 'pending'
+      order by created_at desc, id for update
+    loop
+      exit when v_need = 0;
+      update deliveries set status = 'cancelled', concluded_at = p_at, leased_until = null, parked_at = null
+      where id = v_withdrawal.id;
+      transit_leg := transit_leg - v_withdrawal.millis;
+      v_amount := least(v_need, v_withdrawal.millis);
+      frozen := frozen + v_amount;
+      v_need := v_need - v_amount;
+      v_give := v_give + v_withdrawal.millis - v_amount;
+    end loop;
+  elsif v_need < 0 then
+    v_amount := least(-v_need, frozen);
+    frozen := frozen - v_amount;
+    v_give := v_give + v_amount;
+  end if;
+
+  v_amount := p_burn - p_burned;
+  if v_amount > 0 then
+    debt_leg := -greatest(v_amount - frozen, 0);
+    frozen := greatest(frozen - v_amount, 0);
+  end if;
+
+  -- What is left over repays a debt first, like any credit.
+  v_amount := least(v_give, v_debt - debt_leg);
+  debt_leg := debt_leg + v_amount;
+  wallet_leg := wallet_leg + v_give - v_amount;
+end
+$$;
+
+-- Internal. Brings the books to what the payment's refunds, disputes and requests say, as take_back does, the purchase's delivery
+-- that was not begun before anything else.
 -- Nothing while the payment isn't known: settling it calls this again.
 -- Locks are taken in one order everywhere: the purchase, its deliveries, the balance; a delivery's end takes the last two, too.
 create function apply_reversals(p_at timestamptz, p_payment text) returns void
@@ -184,21 +330,15 @@ as $$
 declare
   v_purchase purchases;
   v_delivery deliveries;
-  v_withdrawal deliveries;
   v_cents record;
   v_total bigint;
   v_burn bigint;
   v_want bigint;
-  v_need bigint;
-  v_wallet bigint;
-  v_debt bigint;
-  v_give bigint := 0;
-  v_wallet_leg bigint := 0;
-  v_transit_leg bigint := 0;
-  v_frozen_leg bigint := 0;
-  v_debt_leg bigint := 0;
-  v_frozen bigint;
-  v_burned bigint;
+  v_taken record;
+  v_wallet_leg bigint;
+  v_transit_leg bigint;
+  v_frozen_leg bigint;
+  v_debt_leg bigint;
   v_owed bigint;
   v_bonus bigint;
   v_amount bigint;
@@ -209,6 +349,7 @@ begin
     if exists (select from transactions where business_key = 'quarantine:' || p_payment) then
       perform post_reversed_dollars(p_at, p_payment, true);
     end if;
+    perform judge_quarantine(p_at, p_payment);
     return;
   end if;
   perform post_reversed_dollars(p_at, p_payment, false);
@@ -217,87 +358,42 @@ begin
   v_burn := share_millis(v_total, v_cents.refunded + v_cents.lost, v_purchase.amount_cents);
   v_want := share_millis(v_total, v_cents.refunded + v_cents.lost + v_cents.disputed + v_cents.asked,
     v_purchase.amount_cents);
-  v_frozen := v_purchase.frozen_millis;
-  v_burned := v_purchase.burned_millis;
-  v_owed := v_purchase.owed_millis;
   perform from deliveries
-  where (purchase_id = v_purchase.id and status in ('pending', 'cancelled'))
+  where (purchase_id = v_purchase.id and status in ('pending', 'planned', 'cancelled'))
     or (account_id = v_purchase.account_id and purchase_id is null and status = 'pending')
   order by id for update;
-  select wallet, -debt into strict v_wallet, v_debt from balances where account_id = v_purchase.account_id for update;
-
-  if v_burn < v_burned then
-    v_debt_leg := least(v_burned - v_burn, v_debt);
-    v_wallet_leg := v_burned - v_burn - v_debt_leg;
-    v_owed := greatest(v_owed - (v_burned - v_burn), 0);
-    v_burned := v_burn;
+  if v_want > least(v_purchase.burned_millis, v_burn) + v_purchase.frozen_millis then
+    update deliveries set status = 'cancelled', concluded_at = p_at, leased_until = null, parked_at = null
+    where purchase_id = v_purchase.id and status = 'pending' returning * into v_delivery;
   end if;
-  v_need := v_want - v_burned - v_frozen;
-  if v_need > 0 then
-    select * into v_delivery from deliveries where purchase_id = v_purchase.id and status = 'pending' for update;
-    if found then
-      update deliveries set status = 'cancelled', concluded_at = p_at, leased_until = null, parked_at = null
-      where id = v_delivery.id;
-      v_transit_leg := -v_delivery.millis;
-      v_amount := least(v_need, v_delivery.millis);
-      v_frozen := v_frozen + v_amount;
-      v_need := v_need - v_amount;
-      v_give := v_delivery.millis - v_amount;
-    end if;
-    v_amount := least(v_need, v_wallet + v_wallet_leg);
-    v_wallet_leg := v_wallet_leg - v_amount;
-    v_frozen := v_frozen + v_amount;
-    v_need := v_need - v_amount;
-    -- Then what the account has asked to be sent, and was not begun: the newest first.
-    for v_withdrawal in
-      select * from deliveries
-      where v_need > 0 and account_id = v_purchase.account_id and purchase_id is null and status = 'pending'
-      order by created_at desc, id for update
-    loop
-      exit when v_need = 0;
-      update deliveries set status = 'cancelled', concluded_at = p_at, leased_until = null, parked_at = null
-      where id = v_withdrawal.id;
-      v_transit_leg := v_transit_leg - v_withdrawal.millis;
-      v_amount := least(v_need, v_withdrawal.millis);
-      v_frozen := v_frozen + v_amount;
-      v_need := v_need - v_amount;
-      v_give := v_give + v_withdrawal.millis - v_amount;
-    end loop;
-  elsif v_need < 0 then
-    v_amount := least(-v_need, v_frozen);
-    v_frozen := v_frozen - v_amount;
-    v_give := v_amount;
-  end if;
-
-  v_amount := v_burn - v_burned;
-  if v_amount > 0 then
-    v_debt_leg := -greatest(v_amount - v_frozen, 0);
-    v_frozen := greatest(v_frozen - v_amount, 0);
-    -- A lost dispute's is debt; only what was refunded is fetched back from Venice.
-    v_owed := least(v_owed - v_debt_leg, share_millis(v_total, v_cents.refunded, v_purchase.amount_cents));
-  end if;
-  v_burned := v_burn;
-
-  -- What is left over repays a debt first, like any credit.
-  v_amount := least(v_give, v_debt - v_debt_leg);
-  v_debt_leg := v_debt_leg + v_amount;
-  v_wallet_leg := v_wallet_leg + v_give - v_amount;
+  v_taken := take_back(p_at, v_purchase.account_id, v_purchase.frozen_millis, v_purchase.burned_millis, v_want, v_burn,
+    coalesce(v_delivery.millis, 0));
+  v_wallet_leg := v_taken.wallet_leg;
+  v_transit_leg := v_taken.transit_leg - coalesce(v_delivery.millis, 0);
+  v_debt_leg := v_taken.debt_leg;
+  v_amount := v_burn - v_purchase.burned_millis;
+  -- A lost dispute's is debt; only what was refunded is fetched back from Venice.
+  v_owed := case
+    when v_amount < 0 then greatest(v_purchase.owed_millis + v_amount, 0)
+    when v_amount > 0 then least(v_purchase.owed_millis - least(v_debt_leg, 0),
+      share_millis(v_total, v_cents.refunded, v_purchase.amount_cents))
+    else v_purchase.owed_millis end;
 
   if v_want = 0 and v_delivery.id is null then
     select * into v_delivery from deliveries
-    where purchase_id = v_purchase.id and status = 'cancelled' and millis <= v_wallet + v_wallet_leg for update;
+    where purchase_id = v_purchase.id and status = 'cancelled'
+      and millis <= (select wallet from balances where account_id = v_purchase.account_id) + v_wallet_leg for update;
     if found then
       update deliveries set status = 'pending', attempt = attempt + 1, transport = null, asked_at = null, concluded_at = null,
-        tries = 0, next_at = p_at
+        tries = 0, next_at = p_at, planned_at = null, record_id = null, inert_at = null, looked_at = null
       where id = v_delivery.id;
       v_wallet_leg := v_wallet_leg - v_delivery.millis;
-      v_transit_leg := v_delivery.millis;
+      v_transit_leg := v_transit_leg + v_delivery.millis;
     end if;
   end if;
 
-  v_frozen_leg := v_frozen - v_purchase.frozen_millis;
-  v_amount := v_burned - v_purchase.burned_millis;
-  v_bonus := share_millis(v_purchase.bonus_millis, v_burned, v_total)
+  v_frozen_leg := v_taken.frozen - v_purchase.frozen_millis;
+  v_bonus := share_millis(v_purchase.bonus_millis, v_burn, v_total)
     - share_millis(v_purchase.bonus_millis, v_purchase.burned_millis, v_total);
   if v_wallet_leg <> 0 or v_transit_leg <> 0 or v_frozen_leg <> 0 or v_debt_leg <> 0 or v_amount <> 0 then
     perform post(p_at, 'reversal:' || v_purchase.id || ':' || (v_purchase.reversals + 1), 'reversal', array[
@@ -309,9 +405,14 @@ begin
       ('issuance', null, v_amount - v_bonus)::leg]);
     v_purchase.reversals := v_purchase.reversals + 1;
   end if;
-  update purchases set frozen_millis = v_frozen, burned_millis = v_burned, owed_millis = v_owed,
-    at_risk_millis = greatest(v_want - v_burned - v_frozen, 0), reversals = v_purchase.reversals
+  update purchases set frozen_millis = v_taken.frozen, burned_millis = v_burn, owed_millis = v_owed,
+    at_risk_millis = greatest(v_want - v_burn - v_taken.frozen, 0), reversals = v_purchase.reversals
   where id = v_purchase.id;
+  if v_want > 0 then
+    -- Whether its row still waits inert in Venice, the next claim sees (pin_records, 0016).
+    update deliveries set parked_at = null, next_at = p_at
+    where purchase_id = v_purchase.id and status = 'planned' and transport = 'rows' and parked_at is not null;
+  end if;
   if v_owed <> v_purchase.owed_millis then
     insert into refund_debts (purchase_id, account_id, open_millis) values (v_purchase.id, v_purchase.account_id, 0)
     on conflict do nothing;
@@ -327,37 +428,114 @@ begin
 end
 $$;
 
+-- Internal. A delivery whose row in Venice was just seen inert, and whose purchase is being taken back: as if it had never been begun.
+-- What its purchase does not need repays a debt first. The caller holds the purchase and the delivery.
+create function cancel_inert_delivery(p_at timestamptz, p_delivery text) returns void
+language plpgsql security definer set search_path = pg_catalog, public, pg_temp
+as $$
+declare
+  v_delivery deliveries;
+begin
+  update deliveries set status = 'pending' where id = p_delivery returning * into strict v_delivery;
+  perform apply_reversals(p_at, (select payment_intent from purchases where id = v_delivery.purchase_id));
+  update deliveries set status = 'cancelled', concluded_at = p_at, leased_until = null
+  where id = p_delivery and status = 'pending';
+  if found then
+    perform post(p_at, 'cancelled:' || p_delivery || '-' || v_delivery.attempt, 'reversal',
+      credit_legs(v_delivery.account_id, v_delivery.millis) || ('transit', v_delivery.account_id, -v_delivery.millis)::leg);
+  end if;
+end
+$$;
+
 create function take_payment_ticket() returns text
 language sql security definer set search_path = pg_catalog, public, pg_temp
 as $$ select nextval('payment_tickets')::text $$;
 
--- Internal. Writes to the payer about each refund that has arrived: after a read, and where the read came before the payment
--- was known, after the payment.
+-- Internal. Writes to the payer about each refund that has arrived, and where one failed, once he was told of it; the operator is
+-- told of that in any case. After a read, and where the read came before the payment was known, after the payment.
 create function tell_refunds(p_at timestamptz, p_payment text) returns void
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp
 as $$
 begin
   perform queue_letter(p_at, 'refunded', r.id, p.account_id, jsonb_build_object('purchaseId', p.id, 'usdCents', r.amount_cents,
-    'takenMillis', share_millis(p.base_millis + p.bonus_millis, r.amount_cents, p.amount_cents)))
-  from refunds r join purchases p on p.payment_intent = r.payment
-  where r.payment = p_payment and r.status = 'succeeded' and p.status = 'paid' order by r.id;
+    'takenMillis', share_millis(p.base_millis + p.bonus_millis, r.cents, p.amount_cents)
+      - share_millis(p.base_millis + p.bonus_millis, r.cents - r.amount_cents, p.amount_cents)))
+  from (
+    select id, payment, amount_cents, (sum(amount_cents) over (order by created_at, id))::bigint as cents
+    from refunds where payment = p_payment and status = 'succeeded') r
+  join purchases p on p.payment_intent = r.payment and p.status = 'paid' order by r.cents;
+  perform open_alert(p_at, 'refund_failed', r.id, format(
+    'Refund %s of %s on payment %s %s (%s): the dollars are back at Stripe, and what was taken for it was given back. Ask the payer how he '
+    'can be paid, or ask for the refund again.', r.id, print_cents(r.amount_cents), p_payment, r.status,
+    coalesce(replace(r.failure, '_', ' '), 'no reason given')))
+  from refunds r
+  where r.payment = p_payment and r.status in ('failed', 'canceled')
+    and not exists (select from alerts where kind = 'refund_failed' and subject = r.id)
+  order by r.id;
+  perform queue_letter(p_at, 'refund_failed', r.id, l.account_id, jsonb_build_object('purchaseId', l.data ->> 'purchaseId',
+    'usdCents', r.amount_cents))
+  from refunds r join letters l on l.kind = 'refunded' and l.object = r.id and l.nth = 1
+  where r.payment = p_payment and r.status in ('failed', 'canceled') order by r.id;
 end
 $$;
 
--- Internal. Keeps a payment's refunds and disputes as they were read.
+-- Internal. An alert for each dispute of a payment that waits for an answer, until it doesn't. p_of: what was paid by it.
+create function tell_disputes(p_at timestamptz, p_payment text, p_of text) returns void
+language plpgsql security definer set search_path = pg_catalog, public, pg_temp
+as $$
+declare
+  v_dispute disputes;
+begin
+  for v_dispute in select * from disputes where payment = p_payment order by id loop
+    if v_dispute.status in ('warning_needs_response', 'needs_response') then
+      perform open_alert(p_at, 'dispute_open', v_dispute.id, format(
+        'Dispute %s of %s on %s (%s): answer it in Stripe%s. Its ducats are frozen as far as they are there.',
+        v_dispute.id, print_cents(v_dispute.amount_cents), p_of, replace(v_dispute.reason, '_', ' '),
+        coalesce(' by ' || iso(v_dispute.evidence_due_at), '')));
+    else
+      perform close_alert(p_at, 'dispute_open', v_dispute.id);
+    end if;
+  end loop;
+end
+$$;
+
+-- Internal. Keeps a payment's refunds and disputes as they were read. Of one whose amount has changed since its dollars were posted, the
+-- difference is posted, whichever way.
 create function keep_reversals(p_payment text, p_read jsonb) returns void
 language sql security definer set search_path = pg_catalog, public, pg_temp
 as $$
+  select post((select read_at from payment_reads where payment = p_payment), o.kind || ':' || o.id || ':amount:' || (
+      select count(*) + 1 from transactions where business_key like o.kind || ':' || o.id || ':amount:%'), o.kind, array[
+    (case when exists (select from transactions where business_key = 'quarantine:' || p_payment) then 'suspense' else o.ledger end,
+      null, n."amountCents" - o.amount_cents)::leg,
+    ('stripe_clearing', null, o.amount_cents - n."amountCents")::leg])
+  from (
+    select id, amount_cents, 'refund' as kind, 'refunds' as ledger from refunds where payment = p_payment and posted
+    union all select id, amount_cents, 'dispute', 'disputes' from disputes where payment = p_payment and posted) o
+  join jsonb_to_recordset((p_read -> 'refunds') || (p_read -> 'disputes')) as n (id text, "amountCents" bigint)
+    on n.id = o.id and n."amountCents" <> o.amount_cents
+  order by o.id;
+  insert into reversal_events (object, status, at)
+  select n.id, n.status, case
+    -- Begun with it. Of what had ended before it was first read, nobody knows when.
+    when o.id is null and n.status in ('pending', 'requires_action', 'succeeded', 'needs_response', 'warning_needs_response')
+      then n."createdAt"
+    else (select read_at from payment_reads where payment = p_payment) end
+  from jsonb_to_recordset((p_read -> 'refunds') || (p_read -> 'disputes')) as n (id text, status text, "createdAt" timestamptz)
+  left join (select id, status from refunds union all select id, status from disputes) o on o.id = n.id
+  where n.status is distinct from o.status
+  order by n."createdAt", n.id;
   insert into refunds as r (id, payment, amount_cents, status, request_id, failure, created_at)
   select n.id, p_payment, n."amountCents", n.status, n."requestId", n.failure, n."createdAt"
   from jsonb_to_recordset(p_read -> 'refunds')
     as n (id text, "amountCents" bigint, status text, "requestId" text, failure text, "createdAt" timestamptz)
-  on conflict (id) do update set status = excluded.status, failure = excluded.failure;
+  on conflict (id) do update set status = excluded.status, failure = excluded.failure, amount_cents = excluded.amount_cents;
   insert into disputes as d (id, payment, amount_cents, status, reason, evidence_due_at, created_at)
   select n.id, p_payment, n."amountCents", n.status, n.reason, n."evidenceDueAt", n."createdAt"
   from jsonb_to_recordset(p_read -> 'disputes')
     as n (id text, "amountCents" bigint, status text, reason text, "evidenceDueAt" timestamptz, "createdAt" timestamptz)
-  on conflict (id) do update set status = excluded.status, evidence_due_at = excluded.evidence_due_at;
+  on conflict (id) do update set status = excluded.status, evidence_due_at = excluded.evidence_due_at,
+    amount_cents = excluded.amount_cents;
 $$;
 
 -- Internal. What was read of a payment at Stripe; the purchase is locked before anything else, as everywhere. p_read: {payment, purchaseId, ticket, refunds: [{id, amountCents, status,
@@ -369,7 +547,6 @@ as $$
 declare
   v_payment text := p_read ->> 'payment';
   v_purchase text := coalesce((select id from purchases where payment_intent = v_payment), p_read ->> 'purchaseId');
-  v_dispute record;
 begin
   perform from purchases where id = v_purchase for update;
   if not found then
@@ -384,26 +561,14 @@ begin
   update refund_requests q set state = 'made', refund_id = r.id, ended_at = p_at, error = null
   from refunds r where r.request_id = q.id and r.payment = q.payment and q.payment = v_payment and q.state = 'asked';
   perform apply_reversals(p_at, v_payment);
-  for v_dispute in select * from disputes where payment = v_payment order by id loop
-    if v_dispute.status in ('warning_needs_response', 'needs_response') then
-      perform open_alert(p_at, 'dispute_open', v_dispute.id, format(
-        'Dispute %s of %s on purchase %s (%s): answer it in Stripe%s. Its ducats are frozen as far as they are there.',
-        v_dispute.id, print_cents(v_dispute.amount_cents), v_purchase, replace(v_dispute.reason, '_', ' '),
-        coalesce(' by ' || iso(v_dispute.evidence_due_at), '')));
-    else
-      perform close_alert(p_at, 'dispute_open', v_dispute.id);
-    end if;
-  end loop;
+  perform tell_disputes(p_at, v_payment, 'purchase ' || v_purchase);
   perform tell_refunds(p_at, v_payment);
-  if not exists (select from quarantines q where q.payment = v_payment and q.amount_cents >
-    (select refunded from reversed_cents(v_payment))) then
-    perform close_alert(p_at, 'payment_quarantined', v_payment);
-  end if;
   return 'read';
 end
 $$;
 
--- Internal. As in 0011, and what has already gone back of the payment.
+-- Internal. As in 0011, and what has already gone back of the payment. Money that comes for a purchase which was taken back, or
+-- corrected, because Stripe had none or less of it (0027), undoes that; where no payment was known, this is the one.
 create or replace function apply_payment_fact(p_at timestamptz, p_event text, p_livemode boolean, p_fact jsonb,
   out outcome text, out purchase_id text, out delivery_id text)
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp
@@ -418,11 +583,27 @@ begin
     return;
   end if;
   purchase_id := v_purchase.id;
+  if v_effect = 'paid' and p_livemode = v_purchase.livemode and p_fact ->> 'currency' = v_purchase.currency
+    and exists (select from corrections c where c.purchase_id = v_purchase.id and c.undone_at is null)
+  then
+    update purchases set payment_intent = p_fact ->> 'paymentIntent'
+    where id = v_purchase.id and payment_intent = 'unpaid_' || v_purchase.id;
+    select * into strict v_purchase from purchases where id = v_purchase.id;
+    if v_purchase.payment_intent = p_fact ->> 'paymentIntent'
+      and correct_payment(p_at, v_purchase, (p_fact ->> 'amountCents')::bigint)
+    then
+      outcome := 'corrected';
+      return;
+    end if;
+  end if;
   if v_effect = 'paid' then
     outcome := case
       when p_livemode <> v_purchase.livemode then 'mode_mismatch'
       when v_purchase.status = 'paid'
         and v_purchase.payment_intent is not distinct from p_fact ->> 'paymentIntent' then 'already_settled'
+      -- Set aside, it stays so, whatever another event says of it: a person looks at it.
+      when exists (select from quarantines where payment = p_fact ->> 'paymentIntent' and livemode = p_livemode) then (
+        select reason from quarantines where payment = p_fact ->> 'paymentIntent')
       when p_fact ->> 'currency' <> v_purchase.currency then 'currency_mismatch'
       when (p_fact ->> 'amountCents')::bigint <> v_purchase.amount_cents then 'amount_mismatch'
       when v_purchase.status = 'paid' then 'second_payment'
@@ -459,13 +640,18 @@ begin
     update purchases set status = 'expired' where id = v_purchase.id;
     outcome := 'expired';
   elsif v_effect = 'declined' and v_purchase.status in ('draft', 'open') then
-    update purchases set last_decline = p_fact ->> 'reason' where id = v_purchase.id;
+    -- Of several the newest is shown, in whatever order they come.
+    update purchases set last_decline = p_fact ->> 'reason'
+    where id = v_purchase.id and not exists (
+      select from stripe_events this, stripe_events newer
+      where this.id = p_event and newer.fact ->> 'purchaseId' = v_purchase.id and newer.fact ->> 'effect' = 'declined'
+        and newer.state = 'applied' and (newer.created, newer.id) > (this.created, this.id));
     outcome := 'declined';
   end if;
 end
 $$;
 
--- Internal. As in 0007; a second payment is sent back by itself.
+-- Internal. As in 0007; the caller applies its reversals next.
 create or replace function quarantine_payment(
   p_at timestamptz, p_event text, p_purchase purchases, p_livemode boolean, p_fact jsonb, p_reason text
 ) returns void
@@ -474,8 +660,6 @@ as $$
 declare
   v_payment text := coalesce(p_fact ->> 'paymentIntent', p_fact ->> 'sessionId', p_event);
   v_cents bigint := (p_fact ->> 'amountCents')::bigint;
-  v_back record := reversed_cents(v_payment);
-  v_left bigint := v_cents - v_back.refunded - v_back.lost - v_back.disputed;
 begin
   insert into quarantines (payment, event_id, purchase_id, reason, amount_cents, currency, livemode, opened_at)
   values (v_payment, p_event, p_purchase.id, p_reason, v_cents, p_fact ->> 'currency', p_livemode, p_at)
@@ -486,20 +670,13 @@ begin
   if p_livemode = p_purchase.livemode and p_fact ->> 'currency' = p_purchase.currency and v_cents > 0 then
     perform post(p_at, 'quarantine:' || v_payment, 'quarantine', array[
       ('stripe_clearing', null, v_cents)::leg, ('suspense', null, -v_cents)::leg]);
-    if p_reason = 'second_payment' and p_fact ->> 'paymentIntent' is not null and v_left > 0 then
-      insert into refund_requests (id, payment, purchase_id, amount_cents, reason, next_at, created_at, idempotency_key)
-      values ('rfd_' || substr(md5(v_payment), 1, 20), v_payment, p_purchase.id, v_left, 'second payment', p_at, p_at,
-        'second payment');
-    end if;
   end if;
   update purchases set status = 'review' where id = p_purchase.id and status <> 'paid';
-  if v_back.refunded >= v_cents then
-    return;
-  end if;
   perform open_alert(p_at, 'payment_quarantined', v_payment, format(
     'Payment %s for purchase %s was set aside (%s): %s %s, %s expected. %s',
     v_payment, p_purchase.id, replace(p_reason, '_', ' '), print_cents(v_cents), p_fact ->> 'currency',
-    print_cents(p_purchase.amount_cents), case when p_reason = 'second_payment' then 'It is sent back by itself.'
+    print_cents(p_purchase.amount_cents), case when p_reason = 'second_payment'
+        then 'It is sent back by itself, after its dispute if it has one; should Stripe refuse that, you are told.'
       else 'Look at it in Stripe, then send it back: POST /api/refunds with this payment.' end));
 end
 $$;
@@ -539,6 +716,15 @@ begin
 end
 $$;
 
+-- Internal. Whether a bank holds a payment of the account while it decides.
+create function is_disputed(p_account text) returns boolean
+language sql stable security definer set search_path = pg_catalog, public, pg_temp
+as $$
+  select exists (
+    select from disputes d join purchases p on p.payment_intent = d.payment
+    where p.account_id = p_account and dispute_is_open(d.status))
+$$;
+
 -- As in 0012, but not while a payment of the account is disputed: {kind: 'disputed'}.
 create or replace function withdraw(
   p_at timestamptz, p_visit jsonb, p_key_hash bytea, p_session text, p_id text, p_key text, p_citizen text, p_millis bigint
@@ -564,10 +750,7 @@ begin
     return jsonb_build_object('kind', 'queued', 'walletMillis', v_wallet, 'delivery', delivery_view(v_delivery));
   elsif p_citizen is distinct from (select citizen from accounts where id = v_caller.account_id) then
     return jsonb_build_object('kind', 'citizen_changed');
-  elsif exists (
-    select from disputes d join purchases p on p.payment_intent = d.payment
-    where p.account_id = v_caller.account_id and d.status in ('needs_response', 'under_review')
-  ) then
+  elsif is_disputed(v_caller.account_id) then
     return jsonb_build_object('kind', 'disputed');
   elsif v_wallet < p_millis then
     return jsonb_build_object('kind', 'insufficient', 'walletMillis', v_wallet);
@@ -591,12 +774,13 @@ as $$
 $$;
 
 -- For admins: asks for a refund of a settled purchase, or of a payment that was set aside; p_cents null for all that is left.
--- Its ducats are frozen here, before Stripe is asked. Outcome: {kind: 'unauthorised' | 'not_found' | 'not_paid' |
--- 'key_reused'} | {kind: 'too_much', leftCents} | {kind: 'asked' | 'made' | 'refused', id, payment, amountCents, purchaseId,
--- error}.
+-- Its ducats are frozen here, before Stripe is asked. p_livemode: the mode of the key that Stripe would be asked with.
+-- Outcome: {kind: 'unauthorised' | 'not_found' | 'not_paid' | 'other_mode' | 'key_reused'} | {kind: 'set_aside', payments} |
+-- {kind: 'too_much', leftCents, refundedCents, askedCents, lostCents} | {kind: 'asked' | 'made' | 'refused', id, payment, amountCents,
+-- purchaseId, error}.
 create function request_refund(
   p_at timestamptz, p_visit jsonb, p_session text, p_id text, p_purchase text, p_payment text, p_cents bigint,
-  p_reason text, p_key text
+  p_reason text, p_key text, p_livemode boolean
 ) returns jsonb
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp
 as $$
@@ -623,8 +807,13 @@ begin
   else
     select amount_cents into v_paid from quarantines where payment = p_payment;
   end if;
-  if v_payment is null or v_paid = 0 or (p_payment is null and v_purchase.status <> 'paid') then
+  if p_payment is null and v_purchase.status <> 'paid' and exists (select from quarantines where purchase_id = v_purchase.id) then
+    return jsonb_build_object('kind', 'set_aside', 'payments', (
+      select jsonb_agg(payment order by opened_at, payment) from quarantines where purchase_id = v_purchase.id));
+  elsif v_payment is null or v_paid = 0 or (p_payment is null and v_purchase.status <> 'paid') then
     return jsonb_build_object('kind', 'not_paid');
+  elsif p_livemode <> coalesce((select livemode from quarantines where payment = v_payment), v_purchase.livemode) then
+    return jsonb_build_object('kind', 'other_mode');
   end if;
   select * into v_request from refund_requests where payment = v_payment and idempotency_key = p_key;
   if found and p_cents is distinct from v_request.amount_cents and p_cents is not null then
@@ -633,7 +822,8 @@ begin
     v_cents := reversed_cents(v_payment);
     v_left := greatest(v_paid - v_cents.refunded - v_cents.lost - v_cents.asked, 0);
     if v_left = 0 or p_cents > v_left then
-      return jsonb_build_object('kind', 'too_much', 'leftCents', v_left);
+      return jsonb_build_object('kind', 'too_much', 'leftCents', v_left, 'refundedCents', v_cents.refunded,
+        'askedCents', v_cents.asked, 'lostCents', v_cents.lost);
     end if;
     insert into refund_requests (id, payment, purchase_id, amount_cents, reason, requested_by, next_at, created_at,
       idempotency_key)
@@ -674,6 +864,7 @@ as $$
 declare
   v_request refund_requests;
   v_paid bigint;
+  v_cents record;
   v_gone bigint;
 begin
   -- The purchase first, as everything that posts for it.
@@ -693,12 +884,15 @@ begin
     values (p_refund ->> 'id', v_request.payment, (p_refund ->> 'amountCents')::bigint, p_refund ->> 'status', p_id,
       p_refund ->> 'failure', (p_refund ->> 'createdAt')::timestamptz)
     on conflict (id) do nothing;
+    if found then
+      insert into reversal_events (object, status, at)
+      values (p_refund ->> 'id', p_refund ->> 'status', (p_refund ->> 'createdAt')::timestamptz);
+    end if;
   else
     v_paid := coalesce((select amount_cents from purchases where payment_intent = v_request.payment and status = 'paid'),
       (select amount_cents from quarantines where payment = v_request.payment));
-    v_gone := (select coalesce(sum(amount_cents), 0) from refunds
-        where payment = v_request.payment and status in ('pending', 'requires_action', 'succeeded'))
-      + (select coalesce(sum(amount_cents), 0) from disputes where payment = v_request.payment and status = 'lost');
+    v_cents := reversed_cents(v_request.payment);
+    v_gone := v_cents.refunded + v_cents.lost + v_cents.asked;
     if v_gone = 0 or v_paid - v_gone >= v_request.amount_cents then
       perform open_alert(p_at, 'refund_refused', p_id, format(
         'Stripe refused to refund %s of payment %s (purchase %s): %s. Its ducats are held for it no longer. Look at the payment in Stripe.',

@@ -2,10 +2,10 @@
 -- `try-create`, from him to the processor, one at a time and alone in its time, so that the purse tells whether it came.
 
 -- asked (written before the game is asked; its ducats in `recall`, on their way back) -> done (the purse rose by it: credited
--- to the account, whose debt it repays first) | failed (it did not come). Once for each purchase: what doesn't come stays debt.
+-- to the account, whose debt it repays first) | failed (it did not come, and is tried again later).
 create table recalls (
   id text primary key check (id ~ '^rcl_[0-9a-z]{20}$'),
-  purchase_id text not null constraint recalls_once unique references purchases,
+  purchase_id text not null references purchases,
   account_id text not null references accounts,
   citizen text not null,
   millis bigint not null check (millis > 0 and millis % 1000 = 0),
@@ -15,19 +15,24 @@ create table recalls (
   ended_at timestamptz
 );
 create unique index recalls_one_at_a_time on recalls ((true)) where state = 'asked';
+create index recalls_of_purchase on recalls (purchase_id);
 
--- What could be fetched back now: the purchase that has waited longest. Null while anything else may move the purse: a transfer
--- by try-create, a top-up, a disagreement, or rows of ours around the time of the game's own run.
+-- What could be fetched back now: the purchase that has waited longest. Only from the payer: whoever has paid has proved by his
+-- wallet that the citizen who got them is his own. A gift stays where it is, and debt. All in all at most what was delivered.
+-- Null while anything else may move the purse: a transfer by try-create, a top-up, a disagreement, or rows of ours around the time of
+-- the game's own run.
 create function recall_at_hand(p_at timestamptz) returns jsonb
 language sql stable security definer set search_path = pg_catalog, public, pg_temp
 as $$
   select jsonb_build_object('purchaseId', c.id, 'citizen', c.citizen, 'millis', c.millis) from (
-    select p.id, d.citizen, least(o.open_millis, -b.debt, d.millis) / 1000 * 1000 as millis, p.opened_at
+    select p.id, d.citizen, o.next_at, p.opened_at, least(o.open_millis, -b.debt, d.millis - coalesce((
+        select sum(r.millis) from recalls r where r.purchase_id = p.id and r.state <> 'failed'), 0))::bigint / 1000 * 1000 as millis
     from refund_debts o
     join purchases p on p.id = o.purchase_id
+    join accounts a on a.id = p.account_id and a.citizen_proved_at is not null
     join balances b on b.account_id = p.account_id
-    join deliveries d on d.purchase_id = p.id and d.status = 'executed'
-    where o.open_millis >= 1000 and not exists (select from recalls r where r.purchase_id = p.id)) c
+    join deliveries d on d.purchase_id = p.id and d.status = 'executed' and d.citizen = a.citizen
+    where o.open_millis >= 1000 and o.next_at <= p_at) c
   where c.millis > 0
     and exists (select from reserve where mismatch_began is null)
     and not exists (select from recalls where state = 'asked')
@@ -35,11 +40,19 @@ as $$
     and not exists (select from deliveries where transport = 'try_create' and status in ('planned', 'active'))
     and (not exists (select from deliveries where status in ('planned', 'active'))
       or (venice_run_after(p_at) > p_at + interval '10 minutes' and venice_run_after(p_at - interval '1 hour') > p_at))
-  order by c.opened_at, c.id limit 1
+  order by c.next_at, c.opened_at, c.id limit 1
 $$;
 
--- Writes the intent; p_millis at most what recall_at_hand said, and 0 when the citizen has nothing left. False when it is too
--- late for it.
+-- Internal. Nothing came: again in an hour, and then ever more rarely. The caller holds the account's balance.
+create function postpone_recall(p_at timestamptz, p_purchase text) returns void
+language sql security definer set search_path = pg_catalog, public, pg_temp
+as $$
+  update refund_debts set tries = tries + 1, next_at = p_at + least(interval '1 hour' * 2 ^ least(tries, 8), interval '7 days')
+  where purchase_id = p_purchase
+$$;
+
+-- Writes the intent; p_millis at most what recall_at_hand said, and 0 when the citizen has nothing, or nobody knows what he has: then
+-- others have their turn. False when it is too late for it.
 -- Nor while the debt is being repaid.
 create function begin_recall(p_at timestamptz, p_id text, p_purchase text, p_millis bigint) returns boolean
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp
@@ -56,9 +69,7 @@ begin
     return false;
   end if;
   if p_millis = 0 then
-    insert into recalls (id, purchase_id, account_id, citizen, millis, state, error, asked_at, ended_at)
-    values (p_id, p_purchase, v_purchase.account_id, v_hand ->> 'citizen', (v_hand ->> 'millis')::bigint, 'failed',
-      'the citizen has nothing left', p_at, p_at);
+    perform postpone_recall(p_at, p_purchase);
     return false;
   end if;
   insert into recalls (id, purchase_id, account_id, citizen, millis, asked_at)
@@ -87,6 +98,7 @@ begin
   loop
     perform post(p_at, 'recall:' || v_recall.id || ':failed', 'recall', array[
       ('recall', v_recall.account_id, -v_recall.millis)::leg, ('venice', null, v_recall.millis)::leg]);
+    perform postpone_recall(p_at, v_recall.purchase_id);
   end loop;
 end
 $$;

@@ -57,13 +57,22 @@ as $$
     select r.created_at, 8, r.id, jsonb_build_object('kind', 'refund_asked', 'usdCents', r.amount_cents)
     from refund_requests r where r.purchase_id = p_purchase.id and r.state = 'asked'
     union all
-    select r.created_at, 9, r.id, jsonb_build_object('kind', 'refund', 'id', r.id, 'usdCents', r.amount_cents,
-      'status', r.status)
-    from refunds r join payments p on p.payment = r.payment
+    select r.ended_at, 8, r.id, jsonb_build_object('kind', 'refund_refused', 'usdCents', r.amount_cents)
+    from refund_requests r where r.purchase_id = p_purchase.id and r.state = 'refused'
     union all
-    select d.created_at, 9, d.id, jsonb_build_object('kind', 'dispute', 'id', d.id, 'usdCents', d.amount_cents,
-      'status', d.status, 'reason', d.reason)
-    from disputes d join payments p on p.payment = d.payment
+    select c.at, 8, lpad(c.nth::text, 20, '0'), jsonb_build_object('kind', c.kind, 'why', c.why, 'usdCents', c.cents)
+    from (
+      select made_at as at, nth, 'corrected' as kind, kind as why, cents from corrections where purchase_id = p_purchase.id
+      union all select undone_at, nth, 'correction_undone', kind, cents from corrections
+      where purchase_id = p_purchase.id and undone_at is not null) c
+    union all
+    select v.at, 9, lpad(v.id::text, 20, '0'), jsonb_build_object('kind', 'refund', 'id', r.id, 'usdCents', r.amount_cents,
+      'status', v.status)
+    from refunds r join payments p on p.payment = r.payment join reversal_events v on v.object = r.id
+    union all
+    select v.at, 9, lpad(v.id::text, 20, '0'), jsonb_build_object('kind', 'dispute', 'id', d.id, 'usdCents', d.amount_cents,
+      'status', v.status, 'reason', d.reason)
+    from disputes d join payments p on p.payment = d.payment join reversal_events v on v.object = d.id
     union all
     select r.asked_at, 10, r.id, jsonb_build_object('kind', 'recall', 'millis', r.millis, 'status', r.state)
     from recalls r where r.purchase_id = p_purchase.id

@@ -264,7 +264,8 @@ drop function renew_attempt;
 -- as they are now, by whoever changed them; {kind: 'price_expired'}: that attempt would be at a rate that is over, and an order
 -- that was left keeps no old price; or reservation_refusal's.
 create function renew_attempt(
-  p_at timestamptz, p_purchase text, p_attempt int, p_origin text, p_expires_at timestamptz, p_limits jsonb default '{}'
+  p_at timestamptz, p_purchase text, p_attempt int, p_origin text, p_expires_at timestamptz, p_limits jsonb default '{}',
+  p_gone text default null
 ) returns jsonb
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp
 as $$
@@ -287,6 +288,8 @@ begin
     update purchases set attempt = attempt + 1, status = 'draft', reserved_at = p_at,
       reserved_until = p_expires_at + reservation_margin(), limits = p_limits
     where id = p_purchase;
+    update accounts set stripe_customer = null, stripe_customer_live = null
+    where id = v_purchase.account_id and stripe_customer = p_gone;
     insert into purchase_attempts (purchase_id, attempt, origin, email, stripe_customer, expires_at)
     select p_purchase, p_attempt + 1, p_origin, a.email,
       case when a.stripe_customer_live = v_purchase.livemode then a.stripe_customer end, p_expires_at

@@ -1,20 +1,6 @@
 -- Stripe, the books and Venice side by side: what the comparison reads, and the repair of what it finds. Nothing here believes
 -- a row in Venice alone: the processor's purse must have moved by it.
 
--- Credits that were not paid for as the books say, corrected. `cents`: by how much of the purchase's price. not_paid and underpaid
--- take ducats back as a lost dispute does; overpaid sets dollars aside. Undone when Stripe says something else later.
-create table corrections (
-  purchase_id text not null references purchases,
-  nth int not null,
-  kind text not null check (kind in ('not_paid', 'underpaid', 'overpaid')),
-  payment text not null,
-  cents bigint not null check (cents > 0),
-  made_at timestamptz not null,
-  undone_at timestamptz,
-  primary key (purchase_id, nth)
-);
-create unique index corrections_one_at_a_time on corrections (purchase_id) where undone_at is null;
-create index corrections_of_payment on corrections (payment) where undone_at is null;
 create index purchases_paid_at on purchases (paid_at) where paid_at is not null;
 create index deliveries_uncertain on deliveries (id) where status = 'uncertain';
 
@@ -53,23 +39,6 @@ $$;
 create trigger begin_reserve_total before insert on reserve for each row execute function begin_reserve_total();
 update reserve set total_millis = purse_millis + delivered_millis() - topped_up_millis();
 alter table reserve alter column total_millis set not null;
-
--- Internal. As in 0018; a correction counts as lost, and what was paid too much goes back without a ducat.
-create or replace function reversed_cents(p_payment text, out refunded bigint, out lost bigint, out disputed bigint, out asked bigint)
-language sql stable security definer set search_path = pg_catalog, public, pg_temp
-as $$
-  select
-    greatest((select coalesce(sum(amount_cents), 0) from refunds
-        where payment = p_payment and status in ('pending', 'requires_action', 'succeeded'))
-      - (select coalesce(sum(cents), 0) from corrections
-        where payment = p_payment and undone_at is null and kind = 'overpaid'), 0)::bigint,
-    ((select coalesce(sum(amount_cents), 0) from disputes where payment = p_payment and status = 'lost')
-      + (select coalesce(sum(cents), 0) from corrections
-        where payment = p_payment and undone_at is null and kind in ('not_paid', 'underpaid')))::bigint,
-    (select coalesce(sum(amount_cents), 0) from disputes
-      where payment = p_payment and status in ('needs_response', 'under_review')),
-    (select coalesce(sum(amount_cents), 0) from refund_requests where payment = p_payment and state = 'asked')
-$$;
 
 -- Internal. What the books hold as paid for a credited purchase.
 create function booked_cents(p_purchase purchases) returns bigint
@@ -117,8 +86,10 @@ as $$
         'openedAt', iso(p.opened_at), 'isForVenice', p.deliver_to = 'venice', 'undeliveredMillis', undelivered_millis(p),
         'burnedMillis', p.burned_millis,
         'burnDueMillis', share_millis(p.base_millis + p.bonus_millis, r.refunded + r.lost, p.amount_cents),
-        'isDisputed', exists (select from disputes d join purchases o on o.payment_intent = d.payment
-          where o.account_id = p.account_id and d.status in ('needs_response', 'under_review'))) order by p.opened_at, p.id)
+        'setAsideMillis', p.frozen_millis + p.at_risk_millis,
+        'setAsideDueMillis', share_millis(p.base_millis + p.bonus_millis, r.refunded + r.lost + r.disputed + r.asked, p.amount_cents)
+          - share_millis(p.base_millis + p.bonus_millis, r.refunded + r.lost, p.amount_cents),
+        'isDisputed', is_disputed(p.account_id)) order by p.opened_at, p.id)
       from chosen c join purchases p on p.id = c.id, lateral reversed_cents(p.payment_intent) r), '[]'),
     'deliveries', coalesce((
       select jsonb_agg(jsonb_build_object('id', d.id, 'purchaseId', d.purchase_id, 'millis', d.millis, 'status', d.status,
@@ -126,10 +97,12 @@ as $$
           and a.kind in ('delivery_uncertain', 'delivery_tampered'))) order by d.created_at, d.id)
       from sent s join deliveries d on d.id = s.id), '[]'),
     'refunds', coalesce((
-      select jsonb_agg(jsonb_build_object('id', r.id, 'status', r.status))
+      select jsonb_agg(jsonb_build_object('id', r.id, 'payment', r.payment, 'status', r.status, 'amountCents', r.amount_cents,
+        'createdAt', iso(r.created_at)))
       from refunds r where r.payment in (select payment from paid_by)), '[]'),
     'disputes', coalesce((
-      select jsonb_agg(jsonb_build_object('id', d.id, 'status', d.status))
+      select jsonb_agg(jsonb_build_object('id', d.id, 'payment', d.payment, 'status', d.status, 'amountCents', d.amount_cents,
+        'createdAt', iso(d.created_at)))
       from disputes d where d.payment in (select payment from paid_by)), '[]'),
     'askedRefunds', coalesce((
       select jsonb_agg(q.id) from refund_requests q
@@ -257,7 +230,7 @@ begin
 end
 $$;
 
--- Internal. Refunds and disputes as Stripe has them now.
+-- Internal. Refunds and disputes as Stripe has them now. What the books have beside those was never there: it counts as called off.
 create function repair_refunds(p_at timestamptz, p_purchase purchases, p_finding jsonb) returns text
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp
 as $$
@@ -267,6 +240,20 @@ declare
   v_after text;
 begin
   v_before := payment_standing(v_payment);
+  with unknown as (
+    update refunds set status = 'canceled', failure = 'unknown to Stripe'
+    where payment = v_payment and refund_is_out(status)
+      and id not in (select r ->> 'id' from jsonb_array_elements(p_finding -> 'read' -> 'refunds') r)
+    returning id, status
+  )
+  insert into reversal_events (object, status, at) select id, status, p_at from unknown;
+  with unknown as (
+    update disputes set status = 'prevented'
+    where payment = v_payment and (dispute_is_open(status) or status = 'lost')
+      and id not in (select d ->> 'id' from jsonb_array_elements(p_finding -> 'read' -> 'disputes') d)
+    returning id, status
+  )
+  insert into reversal_events (object, status, at) select id, status, p_at from unknown;
   perform save_payment_read(p_at, p_finding -> 'read');
   v_after := payment_standing(v_payment);
   return case when v_before = v_after then 'unchanged' else 'repaired' end;

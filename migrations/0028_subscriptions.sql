@@ -24,8 +24,9 @@ create table subscription_starts (
 create unique index subscription_starts_one_open on subscription_starts (account_id) where state = 'open';
 create unique index subscription_starts_one_trial on subscription_starts (account_id) where trial_days > 0 and state <> 'expired';
 
--- `status` is Stripe's. `tier`: null for a price that is none of ours. `period_…`: of its item. `paused`: its invoices are not
--- collected. `next_…`: what a schedule turns it into. `is_second`: the account has another one that is alive, which counts.
+-- `status` is Stripe's. `tier`: null for a `price` that is none of ours. `period_…`: of its item. `paused`: its invoices are not
+-- collected. `end_reason`: Stripe's. `has_own_card`: that is still to become its customer's. `next_…`: what a schedule turns it into.
+-- `is_second`: the account has another one that is alive, which counts. `month_millis`: what a month of its tier grants.
 create table subscriptions (
   id text primary key,
   account_id text not null references accounts,
@@ -34,6 +35,7 @@ create table subscriptions (
   read_at timestamptz not null,
   status text not null check (status in
     ('incomplete', 'incomplete_expired', 'trialing', 'active', 'past_due', 'unpaid', 'paused', 'canceled')),
+  price text,
   tier text,
   period text check (period in ('month', 'year')),
   period_start timestamptz not null,
@@ -42,20 +44,25 @@ create table subscriptions (
   trial_end timestamptz,
   cancel_at timestamptz,
   ended_at timestamptz,
+  end_reason text,
   paused boolean not null,
+  has_own_card boolean not null default false,
   next_tier text,
   next_period text,
   next_at timestamptz,
-  is_second boolean not null default false
+  is_second boolean not null default false,
+  month_millis bigint not null default 0
 );
 create unique index subscriptions_one_alive on subscriptions (account_id)
   where not is_second and status not in ('canceled', 'incomplete_expired');
 create index subscriptions_of_account on subscriptions (account_id, started_at);
+create index subscriptions_with_own_card on subscriptions (read_at) where has_own_card;
 create index subscriptions_to_read on subscriptions (read_at) where status not in ('canceled', 'incomplete_expired');
 create sequence subscription_tickets;
 
 -- Stripe's invoices. `tier`, `period_…`: what its own line (no proration) is for; null where it has none. `is_free`: that
 -- line costs nothing, as in a trial. `payment`: the PaymentIntent that pays it. `posted_cents`: dollars in the books.
+-- `frozen_…`, `burned_…`, `at_risk_millis`, `reversals`: of its months' ducats, as in purchases.
 create table subscription_invoices (
   id text primary key,
   subscription_id text not null references subscriptions,
@@ -71,24 +78,31 @@ create table subscription_invoices (
   needs_action boolean not null,
   payment text,
   created_at timestamptz not null,
-  posted_cents bigint not null default 0
+  posted_cents bigint not null default 0,
+  frozen_millis bigint not null default 0 check (frozen_millis >= 0),
+  burned_millis bigint not null default 0 check (burned_millis >= 0),
+  at_risk_millis bigint not null default 0 check (at_risk_millis >= 0),
+  reversals int not null default 0
 );
 create index subscription_invoices_of_subscription on subscription_invoices (subscription_id);
+create index subscription_invoices_open on subscription_invoices (subscription_id) where status = 'open';
 create index subscription_invoices_of_payment on subscription_invoices (payment);
 -- What came back of a payment before its invoice was known.
 create index stripe_events_of_unknown_payment on stripe_events ((fact ->> 'payment'))
   where fact ->> 'effect' = 'reread' and outcome = 'ignored';
 
--- The ducats of a month that was paid: once for a subscription and the month's first moment.
+-- The ducats of a month that was paid: once for a subscription and the month's first moment. What goes back of its invoice is taken
+-- off them in the invoice's row, also before they reach the wallet. None where a month that began within it has granted them.
 create table grants (
   subscription_id text not null references subscriptions,
   month_start timestamptz not null,
   invoice_id text not null references subscription_invoices,
   tier text not null,
-  millis bigint not null check (millis > 0),
+  millis bigint not null check (millis >= 0),
   granted_at timestamptz not null,
   primary key (subscription_id, month_start)
 );
+create index grants_of_invoice on grants (invoice_id);
 
 -- The outbox of changes that a customer asked for: asked -> done | refused (`error`: Stripe's reason). unclear: no answer came; what
 -- became of it, the subscription shows. `id` is also Stripe's idempotency key.
@@ -139,13 +153,15 @@ as $$
       - extract(year from p_from at time zone 'UTC') * 12 - extract(month from p_from at time zone 'UTC'))::int as m) c
 $$;
 
--- Internal. When a subscription's grace ends: counted from the first period that was tried and not paid.
+-- Internal. When a subscription's grace ends: counted from the first period since the last paid one that was tried and not paid.
 create function grace_ends(p_subscription subscriptions) returns timestamptz
 language sql stable security definer set search_path = pg_catalog, public, pg_temp
 as $$
   select coalesce((
     select min(coalesce(i.period_start, i.created_at)) from subscription_invoices i
-    where i.subscription_id = p_subscription.id and i.status in ('open', 'uncollectible') and i.attempts > 0),
+    where i.subscription_id = p_subscription.id and i.status in ('open', 'uncollectible') and i.attempts > 0
+      and coalesce(i.period_start, i.created_at) > coalesce((select max(paid.period_start) from subscription_invoices paid
+        where paid.subscription_id = p_subscription.id and paid.status = 'paid'), '-infinity')),
     p_subscription.period_start) + grace()
 $$;
 
@@ -168,7 +184,11 @@ begin
   tier := 'explorer';
   state := 'none';
   if v_subscription.status = 'canceled' then
-    state := 'ended';
+    -- Stripe's own retries may be over before the grace is.
+    if v_subscription.end_reason = 'payment_failed' then
+      until := grace_ends(v_subscription);
+    end if;
+    state := case when p_at < until then 'grace' else 'ended' end;
   elsif v_subscription.status = 'incomplete' then
     state := 'incomplete';
   elsif v_subscription.status = 'paused' then
@@ -177,9 +197,9 @@ begin
     until := grace_ends(v_subscription);
     state := case when p_at < until then 'grace' else 'lapsed' end;
   elsif v_subscription.status in ('active', 'trialing') and v_subscription.paused then
-    -- What is paid for is served to its end.
+    -- What is paid for is served to its end, and so is what will be: a renewal's draft of before the pause is charged.
     select max(i.period_end) into until from subscription_invoices i
-    where i.subscription_id = v_subscription.id and i.status = 'paid';
+    where i.subscription_id = v_subscription.id and i.status in ('paid', 'draft');
     state := case when p_at < until then 'active' else 'paused' end;
   elsif v_subscription.status in ('active', 'trialing') then
     until := coalesce(v_subscription.cancel_at, v_subscription.period_end);
@@ -191,7 +211,7 @@ begin
       else 'active' end;
   end if;
   if state in ('trialing', 'active', 'ending', 'grace') then
-    tier := coalesce(v_subscription.tier, 'explorer');
+    tier := coalesce(case when v_subscription.next_at <= p_at then v_subscription.next_tier else v_subscription.tier end, 'explorer');
     v_from := v_subscription.period_start;
   else
     until := null;
@@ -201,8 +221,13 @@ begin
   month_start := months_after(v_from, v_month);
   month_end := months_after(v_from, v_month + 1);
   if v_from = v_subscription.period_start and p_at < v_subscription.period_end then
-    month_end := case v_subscription.period when 'month' then v_subscription.period_end
-      else least(month_end, v_subscription.period_end) end;
+    if v_subscription.period = 'month' then
+      -- It may end later in the month than it began: it is one month.
+      month_start := v_from;
+      month_end := v_subscription.period_end;
+    else
+      month_end := least(month_end, v_subscription.period_end);
+    end if;
   end if;
 end
 $$;
@@ -212,12 +237,25 @@ create function lock_subscription(p_account text) returns void
 language sql security definer set search_path = pg_catalog, public, pg_temp
 as $$ select pg_advisory_xact_lock(hashtext('subscription of'), hashtext(p_account)) $$;
 
+-- Internal. Of the first reads of an invoice and of what has gone back of its payment, each sees what the other has written.
+create function lock_invoice_payment(p_payment text) returns void
+language sql security definer set search_path = pg_catalog, public, pg_temp
+as $$ select pg_advisory_xact_lock(hashtext('payment of an invoice'), hashtext(p_payment)) $$;
+
 -- Internal. The subscription of an account that is alive and counts.
 create function subscription_alive(p_account text) returns subscriptions
 language sql stable security definer set search_path = pg_catalog, public, pg_temp
 as $$
   select * from subscriptions
   where account_id = p_account and not is_second and status not in ('canceled', 'incomplete_expired')
+$$;
+
+-- Internal. A trial is given once.
+create function trial_used(p_account text) returns boolean
+language sql stable security definer set search_path = pg_catalog, public, pg_temp
+as $$
+  select exists (select from subscription_starts where account_id = p_account and trial_days > 0 and state <> 'expired')
+    or exists (select from subscriptions where account_id = p_account and trial_end is not null)
 $$;
 
 -- Internal. What Stripe is asked with for a start; every parameter follows from it.
@@ -259,10 +297,7 @@ begin
       when v_start.session_url is null then 'begun' else 'open' end);
   end if;
   insert into subscription_starts (id, account_id, livemode, tier, period, trial_days, origin, expires_at, created_at)
-  values (p_id, v_account, p_livemode, p_tier, p_period, case
-    when exists (select from subscription_starts where account_id = v_account and trial_days > 0 and state <> 'expired')
-      or exists (select from subscriptions where account_id = v_account and trial_end is not null) then 0
-    else p_trial_days end, p_origin, p_expires_at, p_at)
+  values (p_id, v_account, p_livemode, p_tier, p_period, case when trial_used(v_account) then 0 else p_trial_days end, p_origin, p_expires_at, p_at)
   returning * into v_start;
   return jsonb_build_object('kind', 'begun', 'start', start_terms(v_start));
 end
@@ -305,13 +340,114 @@ create function take_subscription_ticket() returns text
 language sql security definer set search_path = pg_catalog, public, pg_temp
 as $$ select nextval('subscription_tickets')::text $$;
 
+-- Internal. How many months a period has. One that ends later in the month than it began is one month.
+create function months_in(p_from timestamptz, p_to timestamptz) returns int
+language sql immutable set search_path = pg_catalog, public, pg_temp
+as $$
+  select case when p_to - p_from > interval '40 days' then month_of(p_from, p_to - interval '1 microsecond') + 1 else 1 end
+$$;
+
+-- Internal. The invoice whose months an invoice's money pays for: itself, but within a paid year the year's, for a change of tier has
+-- an invoice without months of its own.
+create function invoice_of_months(p_invoice subscription_invoices) returns text
+language sql stable security definer set search_path = pg_catalog, public, pg_temp
+as $$
+  select coalesce(case when p_invoice.period_start is null then (
+    select y.id from subscription_invoices y
+    where y.subscription_id = p_invoice.subscription_id and y.status = 'paid' and months_in(y.period_start, y.period_end) > 1
+      and y.period_start <= p_invoice.created_at and p_invoice.created_at < y.period_end
+    order by y.created_at desc limit 1) end, p_invoice.id)
+$$;
+
+-- Internal. What was granted for an invoice's months, what all of them come to by now, and the cents that were paid for them.
+create function months_of_invoice(p_invoice subscription_invoices, out granted bigint, out total bigint, out paid bigint)
+language sql stable security definer set search_path = pg_catalog, public, pg_temp
+as $$
+  select g.millis, g.millis + s.month_millis * greatest(months_in(p_invoice.period_start, p_invoice.period_end) - g.number, 0), (
+      select sum(i.paid_cents)::bigint from subscription_invoices i
+      where i.subscription_id = s.id and invoice_of_months(i) = p_invoice.id)
+  from subscriptions s, (
+    select count(*) as number, coalesce(sum(millis), 0)::bigint as millis from grants where invoice_id = p_invoice.id) g
+  where s.id = p_invoice.subscription_id
+$$;
+
+-- Internal. Of what was granted, what goes when p_cents have gone back: the months to come are given up first.
+create function taken_millis(p_granted bigint, p_total bigint, p_cents bigint, p_paid bigint) returns bigint
+language sql immutable set search_path = pg_catalog, public, pg_temp
+as $$ select greatest(share_millis(p_total, p_cents, p_paid) - (p_total - p_granted), 0) $$;
+
+-- Internal. Brings the books to what the refunds and disputes of an invoice's months say, as take_back does. p_grant: the key of a
+-- month's grant, whose p_coming millis come in the same posting. Nothing is fetched from Venice. The caller holds the subscription.
+create function apply_invoice_reversals(p_at timestamptz, p_invoice text, p_grant text default null, p_coming bigint default 0)
+returns void
+language plpgsql security definer set search_path = pg_catalog, public, pg_temp
+as $$
+declare
+  v_invoice subscription_invoices;
+  v_account text;
+  v_months record;
+  v_gone bigint;
+  v_disputed bigint;
+  v_burn bigint;
+  v_want bigint;
+  v_taken record;
+  v_legs leg[];
+begin
+  select * into strict v_invoice from subscription_invoices where id = p_invoice for update;
+  select account_id into strict v_account from subscriptions where id = v_invoice.subscription_id;
+  v_months := months_of_invoice(v_invoice);
+  select sum(least(r.refunded + r.lost, i.paid_cents)), sum(least(r.refunded + r.lost + r.disputed, i.paid_cents))
+  into strict v_gone, v_disputed
+  from subscription_invoices i, reversed_cents(i.payment) r
+  where i.subscription_id = v_invoice.subscription_id and invoice_of_months(i) = v_invoice.id;
+  v_burn := taken_millis(v_months.granted, v_months.total, v_gone, v_months.paid);
+  v_want := taken_millis(v_months.granted, v_months.total, v_disputed, v_months.paid);
+  if p_grant is null and v_burn = v_invoice.burned_millis
+    and v_want = v_burn + v_invoice.frozen_millis + v_invoice.at_risk_millis then
+    return;
+  end if;
+  v_taken := take_back(p_at, v_account, v_invoice.frozen_millis, v_invoice.burned_millis, v_want, v_burn, p_coming);
+  v_legs := array[
+    ('wallet', v_account, v_taken.wallet_leg)::leg,
+    ('transit', v_account, v_taken.transit_leg)::leg,
+    ('frozen', v_account, v_taken.frozen - v_invoice.frozen_millis)::leg,
+    ('debt', v_account, v_taken.debt_leg)::leg,
+    ('grants', null, v_burn - v_invoice.burned_millis - p_coming)::leg];
+  if exists (select from unnest(v_legs) l where l.amount <> 0) then
+    perform post(p_at, coalesce(p_grant, 'reversal:' || v_invoice.id || ':' || (v_invoice.reversals + 1)),
+      case when p_grant is null then 'reversal' else 'grant' end, v_legs);
+    v_invoice.reversals := v_invoice.reversals + (p_grant is null)::int;
+  end if;
+  update subscription_invoices set frozen_millis = v_taken.frozen, burned_millis = v_burn,
+    at_risk_millis = v_want - v_burn - v_taken.frozen, reversals = v_invoice.reversals
+  where id = v_invoice.id;
+  if v_taken.debt_leg > 0 then
+    perform repay_refund_debts(v_account, v_taken.debt_leg);
+  end if;
+end
+$$;
+
+-- Internal. The same for all invoices of a subscription that have granted something, when money of any has gone back.
+create function apply_subscription_reversals(p_at timestamptz, p_subscription text) returns void
+language sql security definer set search_path = pg_catalog, public, pg_temp
+as $$
+  select apply_invoice_reversals(p_at, i.id)
+  from subscription_invoices i
+  where i.subscription_id = p_subscription and exists (select from grants where invoice_id = i.id) and exists (
+    select from subscription_invoices b where b.subscription_id = p_subscription
+      and (exists (select from refunds where payment = b.payment) or exists (select from disputes where payment = b.payment)))
+  order by i.created_at, i.id
+$$;
+
 -- Internal. Posts the ducats of the months that are paid and have begun; of a year the first at once, each other in its time while
--- the subscription lives, at the tier that it has by then. p_catalog: {<tier>: {grantMillis}}.
+-- the subscription lives and no other period has taken its place, at the tier that it has by then. A change of interval begins a period
+-- amid a month that was granted: it adds what its tier grants more than that. p_catalog: {<tier>: {grantMillis}}.
 create function grant_months(p_at timestamptz, p_subscription subscriptions, p_catalog jsonb) returns void
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp
 as $$
 declare
   v_month record;
+  v_millis bigint;
 begin
   for v_month in
     select i.id as invoice_id, months_after(i.period_start, k) as starts_at, t.tier,
@@ -323,18 +459,27 @@ begin
       and months_after(i.period_start, k) < i.period_end
       -- A month that ends later in the month than it began is one month.
       and (k = 0 or (i.period_end - i.period_start > interval '40 days' and months_after(i.period_start, k) <= p_at
-        and months_after(i.period_start, k) < coalesce(p_subscription.ended_at, p_subscription.cancel_at, 'infinity')))
+        and months_after(i.period_start, k) < coalesce(p_subscription.ended_at, p_subscription.cancel_at, 'infinity')
+        and not exists (select from subscription_invoices j where j.subscription_id = i.subscription_id and j.status <> 'void'
+          and j.period_start > i.period_start and j.period_start <= months_after(i.period_start, k))))
     order by 2, i.created_at
   loop
+    -- What was granted within a month of it, either way, is this month's, too; a month is 28 days at least.
+    v_millis := v_month.millis - coalesce((
+      select sum(g.millis) from grants g where g.subscription_id = p_subscription.id
+        and g.month_start > months_after(v_month.starts_at, -1) + interval '3 days'
+        and g.month_start < months_after(v_month.starts_at, 1) - interval '3 days'), 0);
     continue when coalesce(v_month.millis, 0) = 0;
     insert into grants (subscription_id, month_start, invoice_id, tier, millis, granted_at)
-    values (p_subscription.id, v_month.starts_at, v_month.invoice_id, v_month.tier, v_month.millis, p_at)
+    values (p_subscription.id, v_month.starts_at, v_month.invoice_id, v_month.tier, greatest(v_millis, 0), p_at)
     on conflict do nothing;
-    if found then
-      perform post(p_at, 'grant:' || p_subscription.id || ':' || iso(v_month.starts_at), 'grant',
-        credit_legs(p_subscription.account_id, v_month.millis) || ('grants', null, -v_month.millis)::leg);
+    if found and v_millis > 0 then
+      perform apply_invoice_reversals(p_at, v_month.invoice_id,
+        'grant:' || p_subscription.id || ':' || iso(v_month.starts_at), v_millis);
     end if;
   end loop;
+  -- What its months to come are worth may have changed.
+  perform apply_subscription_reversals(p_at, p_subscription.id);
 end
 $$;
 
@@ -380,10 +525,25 @@ begin
 end
 $$;
 
+-- Internal. When the one that counted is over: what was second counts from now on.
+create function promote_second(p_at timestamptz, p_account text) returns void
+language plpgsql security definer set search_path = pg_catalog, public, pg_temp
+as $$
+declare
+  v_id text;
+begin
+  update subscriptions set is_second = false where id = (
+    select id from subscriptions where account_id = p_account and is_second and status not in ('canceled', 'incomplete_expired')
+    order by started_at limit 1)
+  returning id into v_id;
+  perform close_alert(p_at, 'second_subscription', v_id);
+end
+$$;
+
 -- Internal. What was read of a subscription at Stripe, with its latest invoices. p_read: {ticket, id, customer, livemode, status,
--- tier, period, periodStart, periodEnd, startedAt, trialEnd, cancelAt, endedAt, paused, nextTier, nextPeriod, nextAt, price,
--- invoices: [{id, status, reason, currency, dueCents, paidCents, tier, periodStart, periodEnd, isFree, attempts,
--- needsAction, payment, createdAt}], catalog}.
+-- tier, period, periodStart, periodEnd, startedAt, trialEnd, cancelAt, endedAt, endReason, paused, hasOwnCard, nextTier, nextPeriod, nextAt, price,
+-- invoices: [{id, status, reason, currency, dueCents, paidCents, price, tier, periodStart, periodEnd, isFree, attempts,
+-- needsAction, payment, createdAt, paidAt}], catalog}.
 -- Outcome: 'read' | 'superseded' (a later read counts) | 'ignored' (of a customer who is none of ours).
 create function save_subscription_read(p_at timestamptz, p_read jsonb) returns text
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp
@@ -397,6 +557,7 @@ declare
   v_other text;
   v_subscription subscriptions;
   v_invoice subscription_invoices;
+  v_newly_paid text[] := '{}';
   v_event text;
 begin
   if v_account is null then
@@ -405,18 +566,23 @@ begin
   perform lock_subscription(v_account);
   select s.id into v_other from subscriptions s
   where s.account_id = v_account and not s.is_second and s.status not in ('canceled', 'incomplete_expired') and s.id <> v_id;
-  insert into subscriptions as s (id, account_id, livemode, ticket, read_at, status, tier, period, period_start, period_end,
-    started_at, trial_end, cancel_at, ended_at, paused, next_tier, next_period, next_at, is_second)
-  select v_id, v_account, r.livemode, r.ticket, p_at, r.status, r.tier, r.period, r."periodStart", r."periodEnd", r."startedAt",
-    r."trialEnd", r."cancelAt", r."endedAt", r.paused, r."nextTier", r."nextPeriod", r."nextAt", v_alive and v_other is not null
-  from jsonb_to_record(p_read) as r (livemode boolean, ticket bigint, status text, tier text, period text,
+  insert into subscriptions as s (id, account_id, livemode, ticket, read_at, status, price, tier, period, period_start, period_end,
+    started_at, trial_end, cancel_at, ended_at, end_reason, paused, has_own_card, next_tier, next_period, next_at, is_second, month_millis)
+  select v_id, v_account, r.livemode, r.ticket, p_at, r.status, r.price, r.tier, r.period, r."periodStart", r."periodEnd", r."startedAt",
+    r."trialEnd", r."cancelAt", r."endedAt", r."endReason", r.paused, r."hasOwnCard", r."nextTier", r."nextPeriod", r."nextAt", v_alive and v_other is not null,
+    coalesce((p_read -> 'catalog' -> r.tier ->> 'grantMillis')::bigint, 0)
+  from jsonb_to_record(p_read) as r (livemode boolean, ticket bigint, status text, price text, tier text, period text,
     "periodStart" timestamptz, "periodEnd" timestamptz, "startedAt" timestamptz, "trialEnd" timestamptz, "cancelAt" timestamptz,
-    "endedAt" timestamptz, paused boolean, "nextTier" text, "nextPeriod" text, "nextAt" timestamptz)
+    "endedAt" timestamptz, "endReason" text, paused boolean, "hasOwnCard" boolean, "nextTier" text, "nextPeriod" text, "nextAt" timestamptz)
   on conflict (id) do update set ticket = excluded.ticket, read_at = excluded.read_at, status = excluded.status,
-    tier = excluded.tier, period = excluded.period, period_start = excluded.period_start, period_end = excluded.period_end,
-    trial_end = excluded.trial_end, cancel_at = excluded.cancel_at, ended_at = excluded.ended_at, paused = excluded.paused,
+    -- A price that STRIPE_PRICE_… names no more keeps its tier for whom it has.
+    tier = coalesce(excluded.tier, case when s.price = excluded.price then s.tier end), price = excluded.price,
+    period = excluded.period, period_start = excluded.period_start, period_end = excluded.period_end,
+    trial_end = excluded.trial_end, cancel_at = excluded.cancel_at, ended_at = excluded.ended_at, end_reason = excluded.end_reason, paused = excluded.paused,
+    has_own_card = excluded.has_own_card,
     next_tier = excluded.next_tier, next_period = excluded.next_period, next_at = excluded.next_at,
-    is_second = excluded.is_second
+    is_second = excluded.is_second,
+    month_millis = case when excluded.tier is null and s.price = excluded.price then s.month_millis else excluded.month_millis end
   where s.ticket < excluded.ticket
   returning * into v_subscription;
   if not found then
@@ -436,19 +602,34 @@ begin
   else
     perform close_alert(p_at, 'unknown_price', v_id);
   end if;
+  if v_subscription.next_at is null or not v_alive then
+    perform close_alert(p_at, 'schedule_left', v_id);
+  end if;
   perform close_alert(p_at, 'subscription_missing', v_id);
 
+  -- The books have dollars alone, and the catalogue's ducats are for dollars.
+  if v_alive and (
+    select n.currency <> 'usd' from jsonb_to_recordset(p_read -> 'invoices') as n (currency text, "createdAt" timestamptz)
+    order by n."createdAt" desc limit 1) then
+    perform open_alert(p_at, 'invoice_currency', v_id, format(
+      'Subscription %s of account %s is not paid in US dollars: its invoices are not in the books and grant no ducats. '
+      'Give it a price of ours in Stripe, or end it.', v_id, v_account));
+  else
+    perform close_alert(p_at, 'invoice_currency', v_id);
+  end if;
   for v_invoice in
     insert into subscription_invoices as i (id, subscription_id, status, reason, due_cents, paid_cents, tier,
       period_start, period_end, is_free, attempts, needs_action, payment, created_at)
-    select n.id, v_id, n.status, n.reason, n."dueCents", n."paidCents", n.tier, n."periodStart", n."periodEnd",
+    select n.id, v_id, n.status, n.reason, n."dueCents", n."paidCents",
+      coalesce(n.tier, case when n.price = v_subscription.price then v_subscription.tier end), n."periodStart", n."periodEnd",
       n."isFree", n.attempts, n."needsAction", n.payment, n."createdAt"
     from jsonb_to_recordset(p_read -> 'invoices') as n (id text, status text, reason text, "dueCents" bigint, "paidCents" bigint,
       tier text, "periodStart" timestamptz, "periodEnd" timestamptz, "isFree" boolean, attempts int,
-      "needsAction" boolean, payment text, "createdAt" timestamptz)
+      "needsAction" boolean, payment text, "createdAt" timestamptz, currency text, price text)
+    where n.currency = 'usd'
     order by n."createdAt", n.id
     on conflict (id) do update set status = excluded.status, due_cents = excluded.due_cents, paid_cents = excluded.paid_cents,
-      tier = excluded.tier, period_start = excluded.period_start, period_end = excluded.period_end,
+      tier = coalesce(excluded.tier, i.tier), period_start = excluded.period_start, period_end = excluded.period_end,
       is_free = excluded.is_free, attempts = excluded.attempts, needs_action = excluded.needs_action, payment = excluded.payment
     returning *
   loop
@@ -461,31 +642,63 @@ begin
           ('stripe_clearing', null, v_invoice.paid_cents - v_invoice.posted_cents)::leg,
           ('sales', null, v_invoice.posted_cents - v_invoice.paid_cents)::leg]);
       update subscription_invoices set posted_cents = paid_cents where id = v_invoice.id;
-      -- What was refunded or disputed before we knew what it had paid.
-      for v_event in
-        select id from stripe_events
-        where fact ->> 'effect' = 'reread' and fact ->> 'payment' = v_invoice.payment and outcome = 'ignored' order by created, id
-      loop
-        perform handle_stripe_event(p_at, v_event);
-      end loop;
+      perform lock_invoice_payment(v_invoice.payment);
+      v_newly_paid := v_newly_paid || v_invoice.payment;
     end if;
   end loop;
+
+  -- Its page was open when the subscription ended, or a try was under way.
+  perform open_alert(p_at, 'paid_after_end', n.id, format(
+    'Invoice %s of account %s ($%s) was paid after subscription %s had ended: nothing is served for it. Refund it in Stripe.',
+    n.id, v_account, print_cents(n."paidCents"), v_id))
+  from jsonb_to_recordset(p_read -> 'invoices') as n (id text, status text, reason text, "paidCents" bigint, "paidAt" timestamptz,
+    payment text, currency text)
+  where n.status = 'paid' and n.currency = 'usd' and n."paidCents" > 0 and n."paidAt" > v_subscription.ended_at
+    and (reversed_cents(n.payment)).refunded < n."paidCents";
 
   if not v_subscription.is_second then
     perform grant_months(p_at, v_subscription, p_read -> 'catalog');
   end if;
+  -- What was refunded or disputed before we knew what had been paid.
+  for v_event in
+    select id from stripe_events
+    where fact ->> 'effect' = 'reread' and fact ->> 'payment' = any (v_newly_paid) and outcome = 'ignored' order by created, id
+  loop
+    perform handle_stripe_event(p_at, v_event);
+  end loop;
   if not v_alive and v_other is null then
-    -- Who was second counts from now on.
-    update subscriptions set is_second = false where id = (
-      select id from subscriptions where account_id = v_account and is_second and status not in ('canceled', 'incomplete_expired')
-      order by started_at limit 1);
+    perform promote_second(p_at, v_account);
   end if;
   perform tell_subscription(p_at, v_account);
   return 'read';
 end
 $$;
 
--- Internal. What was read of a payment that paid an invoice: its dollars follow, and the operator decides about the rest.
+-- Internal. Writes to the subscriber about each refund that has arrived: what it took of what was granted, and of months to come.
+create function tell_invoice_refunds(p_at timestamptz, p_account text, p_payment text) returns void
+language sql security definer set search_path = pg_catalog, public, pg_temp
+as $$
+  with months as (
+    select o.id, o.subscription_id, (months_of_invoice(o)).* from subscription_invoices o
+    where o.id = (select invoice_of_months(i) from subscription_invoices i where i.payment = p_payment)
+  ), back as (
+    select r.id, r.status, i.id as invoice_id, r.amount_cents, m.granted, m.total, m.paid,
+      (sum(r.amount_cents) over (order by r.created_at, r.id))::bigint as cents
+    from months m join subscription_invoices i on i.subscription_id = m.subscription_id and invoice_of_months(i) = m.id
+      join refunds r on r.payment = i.payment
+    where r.status in ('pending', 'requires_action', 'succeeded')
+  ), taken as (
+    select b.*, share_millis(total, cents, paid) - share_millis(total, cents - amount_cents, paid) as millis,
+      taken_millis(granted, total, cents, paid) - taken_millis(granted, total, cents - amount_cents, paid) as taken
+    from back b
+  )
+  select queue_letter(p_at, 'refunded', id, p_account, jsonb_build_object('invoiceId', invoice_id, 'usdCents', amount_cents,
+    'takenMillis', taken, 'notGrantedMillis', millis - taken))
+  from taken where status = 'succeeded' order by cents
+$$;
+
+-- Internal. What was read of a payment that paid an invoice: dollars and ducats follow; whether the subscription goes on, the operator
+-- decides.
 create function save_invoice_payment_read(p_at timestamptz, p_read jsonb) returns text
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp
 as $$
@@ -494,11 +707,15 @@ declare
   v_invoice record;
   v_back record;
 begin
+  if not exists (select from subscription_invoices where payment = v_payment) then
+    perform lock_invoice_payment(v_payment);
+  end if;
   select i.id, i.paid_cents, s.account_id, s.id as subscription_id into v_invoice
   from subscription_invoices i join subscriptions s on s.id = i.subscription_id where i.payment = v_payment;
   if not found then
     return 'ignored';
   end if;
+  perform lock_subscription(v_invoice.account_id);
   insert into payment_reads as r (payment, ticket, read_at) values (v_payment, (p_read ->> 'ticket')::bigint, p_at)
   on conflict (payment) do update set ticket = excluded.ticket, read_at = excluded.read_at where r.ticket < excluded.ticket;
   if not found then
@@ -506,20 +723,27 @@ begin
   end if;
   perform keep_reversals(v_payment, p_read);
   perform post_reversed_dollars(p_at, v_payment, false);
+  perform apply_subscription_reversals(p_at, v_invoice.subscription_id);
+  perform tell_disputes(p_at, v_payment, format('invoice %s (account %s)', v_invoice.id, v_invoice.account_id));
+  perform tell_invoice_refunds(p_at, v_invoice.account_id, v_payment);
   v_back := reversed_cents(v_payment);
   if v_back.refunded + v_back.lost + v_back.disputed > 0 then
     perform open_alert(p_at, 'subscription_payment_back', v_payment, format(
-      'Of invoice %s (account %s, subscription %s, $%s) $%s were refunded and $%s are disputed or lost. The subscription goes on, and its '
-      'ducats stay, until you end it in Stripe.', v_invoice.id, v_invoice.account_id, v_invoice.subscription_id,
-      print_cents(v_invoice.paid_cents), print_cents(v_back.refunded), print_cents(v_back.lost + v_back.disputed)));
+      'Of invoice %s (account %s, subscription %s, $%s) $%s were refunded and $%s are disputed or lost. Its ducats follow by themselves; '
+      'the subscription goes on until you cancel it in Stripe: at once for a stolen card. Cancel it, or leave it, then close this.',
+      v_invoice.id, v_invoice.account_id, v_invoice.subscription_id, print_cents(v_invoice.paid_cents),
+      print_cents(v_back.refunded), print_cents(v_back.lost + v_back.disputed)));
   else
     perform close_alert(p_at, 'subscription_payment_back', v_payment);
+  end if;
+  if v_back.refunded >= v_invoice.paid_cents then
+    perform close_alert(p_at, 'paid_after_end', v_invoice.id);
   end if;
   return 'read';
 end
 $$;
 
--- Internal. A card that the customer has put in: what is open and was declined is tried with it at once.
+-- A card that the customer has put in: what is open and was declined is tried with it at once. 'retried' | 'unchanged'.
 create function retry_with_card(p_at timestamptz, p_customer text, p_payment_method text) returns text
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp
 as $$
@@ -534,10 +758,16 @@ begin
 end
 $$;
 
--- Leases tries that are due: {invoiceId, paymentMethod, subscriptionId}.
+-- Leases tries that are due: {invoiceId, paymentMethod, subscriptionId}. What is not open any more, or of a subscription that is
+-- over, is not paid: its tries end here.
 create function claim_invoice_retries(p_at timestamptz, p_limit int, p_lease interval) returns setof jsonb
 language sql security definer set search_path = pg_catalog, public, pg_temp
 as $$
+  update invoice_retries r set ended_at = p_at, state = case i.status when 'paid' then 'paid' else 'refused' end,
+    error = case when i.status <> 'paid' then format('the invoice is %s, its subscription %s', i.status, s.status) end
+  from subscription_invoices i join subscriptions s on s.id = i.subscription_id
+  where r.state = 'asked' and r.next_at <= p_at and i.id = r.invoice_id
+    and (i.status <> 'open' or s.status in ('canceled', 'incomplete_expired'));
   with due as (
     select invoice_id, payment_method from invoice_retries where state = 'asked' and next_at <= p_at
     order by next_at limit p_limit for update skip locked)
@@ -617,6 +847,22 @@ create function keep_subscription(p_at timestamptz, p_read jsonb) returns text
 language sql security definer set search_path = pg_catalog, public, pg_temp
 as $$ select save_subscription_read(p_at, p_read) $$;
 
+-- What was read asks something of Stripe in turn: a card of its own is to become the customer's; of one that is over the invoices for
+-- periods that nobody serves are to be void. {id, hasOwnCard, voids: [invoice]}.
+create function subscriptions_to_follow_up(p_limit int) returns setof jsonb
+language sql stable security definer set search_path = pg_catalog, public, pg_temp
+as $$
+  (select jsonb_build_object('id', s.id, 'hasOwnCard', true, 'voids', jsonb_build_array())
+  from subscriptions s
+  where s.has_own_card and s.status not in ('canceled', 'incomplete_expired', 'incomplete') order by s.read_at)
+  union all
+  (select jsonb_build_object('id', s.id, 'hasOwnCard', false, 'voids', jsonb_agg(i.id))
+  from subscription_invoices i join subscriptions s on s.id = i.subscription_id
+  where i.status = 'open' and i.period_start is not null and s.status in ('canceled', 'incomplete_expired')
+  group by s.id order by s.read_at)
+  limit p_limit
+$$;
+
 -- Subscriptions to be read again: not read for p_every, or a renewal whose news has not come for an hour.
 create function subscriptions_to_read(p_at timestamptz, p_every interval, p_limit int) returns setof text
 language sql stable security definer set search_path = pg_catalog, public, pg_temp
@@ -627,17 +873,29 @@ as $$
   order by read_at limit p_limit
 $$;
 
--- One that Stripe doesn't have, as when it was made with another key: told, and not asked for again before its turn.
-create function subscription_missing(p_at timestamptz, p_id text) returns void
+-- One that Stripe doesn't have, as when it was made with another key: told, and not asked for again before its turn. A week after its
+-- period it is over, so that the account can begin anew; one of test mode at once, when the site is live.
+create function subscription_missing(p_at timestamptz, p_id text, p_livemode boolean) returns void
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp
 as $$
+declare
+  v_account text := (select account_id from subscriptions where id = p_id);
 begin
-  update subscriptions set read_at = p_at where id = p_id;
-  if found then
-    perform open_alert(p_at, 'subscription_missing', p_id, format(
-      'Stripe does not have subscription %s (any more): it stays as it was last read, and lapses a week after its period. '
-      'Was STRIPE_SECRET_KEY changed?', p_id));
+  if v_account is null then
+    return;
   end if;
+  perform lock_subscription(v_account);
+  update subscriptions set read_at = p_at where id = p_id;
+  update subscriptions set status = 'canceled', ended_at = p_at
+  where id = p_id and status not in ('canceled', 'incomplete_expired')
+    and (period_end + grace() <= p_at or (p_livemode and not livemode));
+  if found then
+    perform promote_second(p_at, v_account);
+    perform tell_subscription(p_at, v_account);
+  end if;
+  perform open_alert(p_at, 'subscription_missing', p_id, format(
+    'Stripe does not have subscription %s (any more): it stays as it was last read, and is over a week after its period. '
+    'Was STRIPE_SECRET_KEY changed?', p_id));
 end
 $$;
 
@@ -692,7 +950,7 @@ $$;
 
 -- Begins a change, or finds it again by the client's key. p_asked: {kind: 'change', tier, period, prorationAt, dueNowCents} |
 -- {kind: 'cancel' | 'keep' | 'pause' | 'unpause'}. Outcome: {kind: 'unauthorised' | 'no_subscription' | 'key_reused' | 'under_way'},
--- {kind: 'known', state, error, subscriptionId}, or {kind: 'begun', id, subscriptionId, again}; again: it was begun before, and what
+-- {kind: 'known', state, error, subscriptionId}, or {kind: 'begun', id, subscriptionId, isLapsed, again}; again: it was begun before, and what
 -- came of it isn't known. One whose answer never came is given up after p_lease.
 create function begin_subscription_change(
   p_at timestamptz, p_visit jsonb, p_session text, p_id text, p_key text, p_asked jsonb, p_lease interval
@@ -737,7 +995,8 @@ begin
     perform audit(p_at, p_visit, v_account, v_account, 'subscription.' || (p_asked ->> 'kind'),
       jsonb_build_object('subscription', v_subscription.id) || (p_asked - 'kind'));
   end if;
-  return jsonb_build_object('kind', 'begun', 'id', v_change.id, 'subscriptionId', v_subscription.id, 'again', v_again);
+  return jsonb_build_object('kind', 'begun', 'id', v_change.id, 'subscriptionId', v_subscription.id,
+    'isLapsed', (entitlements(v_account, p_at)).state = 'lapsed', 'again', v_again);
 end
 $$;
 
@@ -767,8 +1026,7 @@ begin
     'month', jsonb_build_object('start', iso(v_now.month_start), 'end', iso(v_now.month_end)),
     'accountId', v_account.id, 'email', v_account.email,
     'customer', case when v_account.stripe_customer_live = p_livemode then v_account.stripe_customer end,
-    'trialUsed', exists (select from subscription_starts where account_id = v_account.id and trial_days > 0 and state <> 'expired')
-      or exists (select from subscriptions where account_id = v_account.id and trial_end is not null),
+    'trialUsed', trial_used(v_account.id),
     'subscription', case when v_subscription.id is not null then jsonb_build_object('id', v_subscription.id,
       'status', v_subscription.status, 'tier', v_subscription.tier, 'period', v_subscription.period,
       'periodStart', iso(v_subscription.period_start), 'periodEnd', iso(v_subscription.period_end),
@@ -779,6 +1037,7 @@ begin
       'openInvoice', (
         select jsonb_build_object('id', i.id, 'dueCents', i.due_cents, 'needsAction', i.needs_action)
         from subscription_invoices i where i.subscription_id = v_subscription.id and i.status = 'open' and i.attempts > 0
+          and v_subscription.status not in ('canceled', 'incomplete_expired')
         order by i.created_at limit 1)) end);
 end
 $$;
@@ -954,6 +1213,19 @@ begin
 end
 $$;
 
+-- Internal. As in 0018, and what paid an invoice.
+create or replace function is_disputed(p_account text) returns boolean
+language sql stable security definer set search_path = pg_catalog, public, pg_temp
+as $$
+  select exists (
+    select from disputes d join (
+      select payment_intent as payment from purchases where account_id = p_account
+      union all
+      select i.payment from subscriptions s join subscription_invoices i on i.subscription_id = s.id where s.account_id = p_account) p
+      on p.payment = d.payment
+    where dispute_is_open(d.status))
+$$;
+
 -- As in 0024, and what paid an invoice.
 create or replace function post_stripe_balance(p_at timestamptz, p_limit int) returns int
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp
@@ -1025,5 +1297,5 @@ as $$
 $$;
 
 grant execute on function charge_usage, begin_subscription, attach_customer, attach_start_session, end_start, starts_to_end,
-  take_subscription_ticket, keep_subscription, subscription_missing, subscriptions_to_read, keep_subscriptions, claim_invoice_retries, end_invoice_retry,
+  take_subscription_ticket, keep_subscription, subscription_missing, subscriptions_to_read, subscriptions_to_follow_up, keep_subscriptions, retry_with_card, claim_invoice_retries, end_invoice_retry,
   begin_subscription_change, end_subscription_change, show_subscription to cascade_app;

@@ -191,13 +191,14 @@ export const keepSubscriptionsApi = declare({
     POST: {
       ...ran,
       summary:
-        "Grants the months that have begun, ends graces, tries new cards, ends pages that are over, reads again",
+        "Grants the months that have begun, ends graces, tries new cards, ends pages that are over, reads again and does what that asks for",
       answers: {
         200: z.strictObject({
           accounts: z.int(),
           retries: z.int(),
           starts: z.int(),
           reads: z.int(),
+          followUps: z.int(),
           stopped: z.string().nullable(),
         }),
       },

@@ -35,7 +35,13 @@ const stepWire = z
       repaidMillis: millisWire,
     }),
     z.strictObject({ kind: z.literal("delivery"), at: timeWire, deliveryId: z.string(), status: z.string() }),
-    z.strictObject({ kind: z.literal("refund_asked"), at: timeWire, usdCents: centsWire }),
+    z.strictObject({ kind: z.enum(["refund_asked", "refund_refused"]), at: timeWire, usdCents: centsWire }),
+    z.strictObject({
+      kind: z.enum(["corrected", "correction_undone"]),
+      at: timeWire,
+      why: z.enum(["not_paid", "underpaid", "overpaid"]),
+      usdCents: centsWire,
+    }),
     z.strictObject({
       kind: z.literal("refund"),
       at: timeWire,
@@ -69,9 +75,10 @@ const stepWire = z
   ])
   .meta({
     description:
-      "set_aside: money came that doesn't match the order, a person looks at it; recall: refunded ducats " +
-      "fetched back from Venice, into the wallet where they repay no debt; refund, dispute, recall: since `at`, with the status it has " +
-      "now. The others happened at `at`.",
+      "set_aside: money came that doesn't match the order, a person looks at it; corrected: the payment provider has nothing, less or more " +
+      "of the money than was credited, by usdCents; refund, dispute: each status it came to, and when we knew of it; recall: refunded " +
+      "ducats fetched back from Venice, into the wallet where they repay no debt, since `at`, with the status it has now. The others " +
+      "happened at `at`.",
   });
 
 export const purchasesApi = declare({

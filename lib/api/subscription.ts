@@ -59,10 +59,9 @@ const shown = z.strictObject({
         .nullable(),
     })
     .nullable(),
-  nextInvoice: z
-    .strictObject({ dueCents: centsWire, at: timeWire })
-    .nullable()
-    .meta({ description: "null as well while an invoice is open, and while Stripe is away." }),
+  nextInvoice: z.strictObject({ dueCents: centsWire, at: timeWire }).nullable().meta({
+    description: "null as well while an invoice is open, while Stripe is away, and when asked too often.",
+  }),
 });
 
 const previewed = z.strictObject({
@@ -93,11 +92,12 @@ export const subscriptionApi = declare({
       answers: { 200: shown },
       problems: ["unauthenticated"],
       whenAway:
-        "Refuses with 503 when the database is away. With Stripe away the next invoice and the open one's page are null.",
+        "Refuses with 503 when the database is away. With Redis or Stripe away, or asked too often, the next invoice and the open one's page " +
+        "are null.",
     },
     POST: {
       summary:
-        "start opens a payment page; preview says what another tier or period comes to; change, cancel, keep (undoes a cancellation and " +
+        "start opens a payment page; preview says what another tier or period comes to; change, cancel (with its period; what has lapsed unpaid at once), keep (undoes a cancellation and " +
         "a scheduled change), pause and unpause need an Idempotency-Key, the same for each retry",
       auth: "session",
       form: true,
@@ -135,13 +135,15 @@ export const subscriptionApi = declare({
         "change_not_possible",
         "change_refused",
         "change_under_way",
+        "change_unclear",
         "card_declined",
         "rate_limited",
         "limiter_unavailable",
         "payments_unavailable",
       ],
       whenAway:
-        "Refuses with 503 when Redis, Stripe or the database is away. What a change came to then is read as soon as Stripe is there.",
+        "Refuses with 503 when Redis, Stripe or the database is away. Where a change's answer was lost (change_unclear), the same key tells what " +
+        "came of it.",
     },
   },
 });

@@ -59,16 +59,28 @@ export async function beginTry({ db, clock }: Books): Promise<Claim | undefined>
 
 const idRow = z.object({ id: z.string() });
 
-/** Pins each delivery's one record, an inert one with its UpdatedAt; the ids that may be activated. */
+const pinnedRow = z.object({ id: z.string(), outcome: z.enum(["pinned", "cancelled"]) });
+
+/**
+ * Pins each delivery's one record, an inert one with its UpdatedAt: what is `pinned` may be activated. `cancelled`: `isInert`,
+ * and its purchase's money went back meanwhile.
+ */
 export async function pinRecords(
   { db, clock }: Books,
-  pins: readonly (Held & { readonly recordId: string; readonly inertAt?: string | undefined })[],
-): Promise<ReadonlySet<string>> {
+  pins: readonly (Held & {
+    readonly recordId: string;
+    readonly inertAt?: string | undefined;
+    readonly isInert: boolean;
+  })[],
+): Promise<ReadonlyMap<string, z.output<typeof pinnedRow>["outcome"]>> {
   const wire = JSON.stringify(
-    pins.map(({ id, token, recordId, inertAt }) => ({ id, token, recordId, inertAt })),
+    pins.map(({ id, token, recordId, inertAt, isInert }) => ({ id, token, recordId, inertAt, isInert })),
   );
-  const rows = await db.query(sql`select pin_records(${clock()}::timestamptz, ${wire}::jsonb) as id`, idRow);
-  return new Set(rows.map(({ id }) => id));
+  const rows = await db.query(
+    sql`select * from pin_records(${clock()}::timestamptz, ${wire}::jsonb)`,
+    pinnedRow,
+  );
+  return new Map(rows.map(({ id, outcome }) => [id, outcome]));
 }
 
 /**

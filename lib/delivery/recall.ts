@@ -12,7 +12,8 @@ type Ports = Pick<App, "db" | "venice" | "clock" | "newId">;
 const handColumn = z.object({ purchaseId: z.string(), citizen: z.string(), millis: millisColumn });
 
 /**
- * One, when there is one and the purse has just been explained: as much as the citizen still has. Once for each purchase; what doesn't come stays debt.
+ * One, when there is one and the purse has just been explained: as much as the citizen still has. What
+ * doesn't come stays debt, and is tried again later.
  * @throws Unavailable: whether it came, the purse tells within half an hour.
  */
 export async function recallOne(app: Ports, game: Game): Promise<boolean> {

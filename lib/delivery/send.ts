@@ -23,15 +23,14 @@ export async function sendBatch(app: Ports, begin: boolean): Promise<number> {
   const rows = await clearly(app, claims, () => rowsOf(app, claims));
   const pins = claims.flatMap((claim) => {
     const row = rows.get(claim.id);
-    const inertAt = row?.status === "planned" ? row.updatedAt : undefined;
-    return row ? [{ ...claim, recordId: row.recordId, row, inertAt }] : [];
+    if (!row) return [];
+    const inertAt = row.status === "planned" ? row.updatedAt : undefined;
+    const isInert = row.status === "planned" && readEvidence(row, { ...claim, ...unread }) === "waiting";
+    return [{ ...claim, recordId: row.recordId, row, inertAt, isInert }];
   });
   const pinned = await pinRecords(app, pins);
-  const ours = pins.filter(({ id }) => pinned.has(id));
-  const inert = ours.filter(
-    ({ row, ...claim }) =>
-      row.status === "planned" && readEvidence(row, { ...claim, ...unread }) === "waiting",
-  );
+  const ours = pins.filter(({ id }) => pinned.get(id) === "pinned");
+  const inert = ours.filter(({ isInert }) => isInert);
   const activated =
     inert.length === 0
       ? []
@@ -43,7 +42,10 @@ export async function sendBatch(app: Ports, begin: boolean): Promise<number> {
   }));
   // No longer inert, altered, or gone since it was pinned: what became of it, the watch reads and judges.
   const gone = claims.filter(({ id, recordId }) => recordId !== null && !rows.has(id));
-  return await markActive(app, [...active, ...gone]);
+  const sent = await markActive(app, [...active, ...gone]);
+  const cancelled = pins.filter(({ id }) => pinned.get(id) === "cancelled");
+  if (cancelled.length > 0) await app.venice.voidRows(cancelled.map(({ row }) => row));
+  return sent;
 }
 
 /** The row of each claim: the pinned record, else one that an earlier try left, else a new one. */

@@ -232,7 +232,7 @@ export const problems = {
   price_mismatch: {
     status: 409,
     title: "This order cannot be charged as it was priced",
-    detail: "Nothing was charged, and we were told. Order without a promotion code.",
+    detail: "Nothing was charged, and we were told. Try again later, or order another amount.",
   },
   limit_reached: {
     status: 409,
@@ -333,6 +333,12 @@ export const problems = {
     status: 503,
     title: "Our payment provider cannot be reached right now",
     detail: "Nothing was charged. Try again with the same Idempotency-Key.",
+  },
+  change_unclear: {
+    status: 503,
+    title: "Our payment provider's answer was lost",
+    detail:
+      "The change may have been made and charged. Ask again with the same Idempotency-Key: that tells, and nothing is charged twice.",
   },
   venice_unavailable: {
     status: 503,

@@ -38,7 +38,7 @@ export function startProblem(kind: Exclude<StartOutcome["kind"], "opened">) {
 }
 
 const first: Readonly<Record<Hindrance, string>> = {
-  unpaid: "An invoice is open: pay it first.",
+  unpaid: "An invoice is open: pay it first, or cancel the tier.",
   paused: "It is paused: unpause it first.",
   ending: "It is cancelled: keep it first.",
 };
@@ -72,6 +72,8 @@ export function changeProblem(outcome: Exclude<ActOutcome, { kind: "done" }>) {
       return problem("card_declined", { detail: `${outcome.reason} Nothing was changed.` });
     case "refused":
       return problem("change_refused");
+    case "unclear":
+      return problem("change_unclear", { headers: { "retry-after": "5" } });
     case "under_way":
       return problem("change_under_way");
     case "key_reused":

@@ -11,7 +11,14 @@ import {
   tierChange,
   trialEnding,
 } from "./templates/subscription.ts";
-import { deliveryLate, lowBalance, paymentFailed, receipt, refunded } from "./templates/trade.ts";
+import {
+  deliveryLate,
+  lowBalance,
+  paymentFailed,
+  receipt,
+  refunded,
+  refundFailed,
+} from "./templates/trade.ts";
 
 export const letterKinds = [
   "verification",
@@ -22,6 +29,7 @@ export const letterKinds = [
   "receipt",
   "payment_failed",
   "refunded",
+  "refund_failed",
   "delivery_late",
   "low_balance",
   "tier_change",
@@ -44,6 +52,7 @@ const templates: Readonly<Record<LetterKind, Template>> = {
   receipt,
   payment_failed: paymentFailed,
   refunded,
+  refund_failed: refundFailed,
   delivery_late: deliveryLate,
   low_balance: lowBalance,
   tier_change: tierChange,

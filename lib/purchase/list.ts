@@ -50,7 +50,13 @@ const stepColumn = z.discriminatedUnion("kind", [
     repaidMillis: millisColumn,
   }),
   z.object({ kind: z.literal("delivery"), at: timeColumn, deliveryId: z.string(), status: z.string() }),
-  z.object({ kind: z.literal("refund_asked"), at: timeColumn, usdCents: centsColumn }),
+  z.object({ kind: z.enum(["refund_asked", "refund_refused"]), at: timeColumn, usdCents: centsColumn }),
+  z.object({
+    kind: z.enum(["corrected", "correction_undone"]),
+    at: timeColumn,
+    why: z.enum(["not_paid", "underpaid", "overpaid"]),
+    usdCents: centsColumn,
+  }),
   z.object({
     kind: z.literal("refund"),
     at: timeColumn,

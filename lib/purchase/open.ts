@@ -44,7 +44,7 @@ export type OpenOutcome =
   | ({ readonly kind: "limit_reached" } & LimitLeft)
   | Exclude<DiscountOutcome, { kind: "granted" }>
   /** Stripe reckons another amount than was pinned: nobody can pay it. */
-  | { readonly kind: "price_mismatch" };
+  | { readonly kind: "price_mismatch"; readonly withCode: boolean };
 
 type Ports = Pick<App, "db" | "stripe" | "promotionCodes" | "venice" | "clock" | "newId" | "env">;
 
@@ -120,6 +120,7 @@ async function openSession(
       origin,
       expiresAt: later(app.clock(), sessionMs),
       limits: limitsJson(app.env),
+      goneCustomer: session.kind === "customer_gone" ? purchase.stripeCustomer : null,
     });
     if (renewed.kind !== "renewed") return renewed;
     purchase = renewed.terms;
@@ -134,6 +135,8 @@ type CurrentSession =
   | { readonly kind: "open"; readonly id: string; readonly url: string }
   /** Not to be paid any more; an id that is known must still be expired. */
   | { readonly kind: "over"; readonly id: string | null }
+  /** There is none: the next attempt does without this customer. */
+  | { readonly kind: "customer_gone"; readonly id: null }
   /** Open, and for another amount than was pinned. */
   | { readonly kind: "mismatch"; readonly id: string }
   | { readonly kind: "promotion_refused"; readonly reason: PromotionRefusal };
@@ -150,7 +153,7 @@ async function mismatched(app: Ports, purchase: PurchaseTerms, sessionId: string
     subject: promotionCode ?? id,
     message: `Stripe reckoned another amount than ours for purchase ${id}${by}. The order was refused, nothing was charged.`,
   });
-  return await refused(app, purchase, { kind: "price_mismatch" });
+  return await refused(app, purchase, { kind: "price_mismatch", withCode: promotionCode !== null });
 }
 
 /** Stripe did not take the code, though we would have. */
@@ -165,6 +168,7 @@ async function currentSession(app: Ports, purchase: PurchaseTerms): Promise<Curr
   if (purchase.sessionId !== null) return { kind: "over", id: purchase.sessionId };
   const created = await app.stripe.createSession(sessionRequest(purchase));
   if (created.kind === "expiry_passed") return { kind: "over", id: null };
+  if (created.kind === "customer_gone") return { ...created, id: null };
   if (created.kind === "promotion_refused") return created;
   const { id, url, amountCents } = created.session;
   if (amountCents === null || BigInt(amountCents) !== purchase.amountCents) return { kind: "mismatch", id };

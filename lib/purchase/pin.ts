@@ -95,6 +95,8 @@ type Renewal = {
   readonly origin: string;
   readonly expiresAt: Date;
   readonly limits: string;
+  /** Of the last attempt, where Stripe doesn't have it any more: forgotten. */
+  readonly goneCustomer: string | null;
 };
 
 const renewedColumn = z.discriminatedUnion("kind", [
@@ -106,11 +108,11 @@ const renewedColumn = z.discriminatedUnion("kind", [
 /** Begins the next attempt unless somebody else has; the terms afterwards. `price_expired`: its rate is over, and so is its price. */
 export async function renewAttempt(
   db: Database,
-  { at, purchase, origin, expiresAt, limits }: Renewal,
+  { at, purchase, origin, expiresAt, limits, goneCustomer }: Renewal,
 ): Promise<z.output<typeof renewedColumn>> {
   const { renewed } = await db.one(
     sql`select renew_attempt(${at}::timestamptz, ${purchase.id}, ${purchase.attempt}::int, ${origin},
-      ${expiresAt}::timestamptz, ${limits}::jsonb) as renewed`,
+      ${expiresAt}::timestamptz, ${limits}::jsonb, ${goneCustomer}) as renewed`,
     z.object({ renewed: renewedColumn }),
   );
   return renewed;

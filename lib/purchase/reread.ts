@@ -7,11 +7,12 @@ import type { PaymentRead } from "../stripe/port.ts";
 /** What the database applies; of two reads the one whose ticket was taken later counts. */
 export type Reread = PaymentRead & { readonly effect: "reread"; readonly ticket: string };
 
-/** @throws Unavailable */
-export async function reread(app: Pick<App, "db" | "stripe">, payment: string): Promise<Reread> {
+/** Null when Stripe doesn't have it. @throws Unavailable */
+export async function reread(app: Pick<App, "db" | "stripe">, payment: string): Promise<Reread | null> {
   const { ticket } = await app.db.one(
     sql`select take_payment_ticket() as ticket`,
     z.object({ ticket: z.string() }),
   );
-  return { effect: "reread", ticket, ...(await app.stripe.readPayment(payment)) };
+  const read = await app.stripe.readPayment(payment);
+  return read && { effect: "reread", ticket, ...read };
 }

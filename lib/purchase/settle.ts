@@ -70,7 +70,11 @@ export async function settleEvent(
 
 /** Where an event only says that something happened, what Stripe has now. @throws Unavailable */
 async function asItIsNow(app: Ports, fact: EventFact): Promise<object> {
-  if (fact.effect === "reread") return await reread(app, fact.payment);
+  if (fact.effect === "reread") {
+    const read = await reread(app, fact.payment);
+    if (read === null) throw new Error(`Stripe has no payment ${fact.payment}`);
+    return read;
+  }
   if (fact.effect !== "subscription" || fact.subscription === null) return fact;
   return { ...fact, read: await readSubscription(app, fact.subscription) };
 }

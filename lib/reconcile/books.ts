@@ -23,6 +23,9 @@ const purchaseColumn = z.object({
   burnedMillis: millisColumn,
   /** What its refunds and lost disputes should have taken. */
   burnDueMillis: millisColumn,
+  /** Frozen or at risk, and what should be: for open disputes and refunds on their way. */
+  setAsideMillis: millisColumn,
+  setAsideDueMillis: millisColumn,
   isDisputed: z.boolean(),
 });
 
@@ -35,7 +38,13 @@ const deliveryColumn = z.object({
   isAlerted: z.boolean(),
 });
 
-const standingColumn = z.object({ id: z.string(), status: z.string() });
+const standingColumn = z.object({
+  id: z.string(),
+  payment: z.string(),
+  status: z.string(),
+  amountCents: centsColumn,
+  createdAt: timeColumn,
+});
 
 const reserveColumn = z.object({
   version: z.int(),

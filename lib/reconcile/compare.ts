@@ -130,9 +130,6 @@ async function readRest(
   return { ...listed, payments, changedLately };
 }
 
-/** So many payments at least, before it is strange that Stripe knows none. */
-const strange = 4;
-
 /** With another account's key every credit would look unpaid, and be taken back. */
 function refuseOtherAccount({ payments, livemode }: AtStripe, { purchases }: Books): void {
   const credited = purchases.filter(
@@ -140,9 +137,10 @@ function refuseOtherAccount({ payments, livemode }: AtStripe, { purchases }: Boo
       each.isCredited && each.livemode === livemode && each.payment !== null && each.bookedCents !== 0n,
   );
   const known = new Set(payments.map(({ id }) => id));
-  if (credited.length >= strange && !credited.some(({ payment }) => known.has(payment ?? "")))
+  if (credited.length > 0 && !credited.some(({ payment }) => known.has(payment ?? "")))
     throw new Error(
-      `Stripe knows none of ${credited.length} payments that the books name: is STRIPE_SECRET_KEY another account's? Nothing was changed.`,
+      `Stripe knows none of the ${credited.length} payments that the books name: is STRIPE_SECRET_KEY another account's? ` +
+        "Nothing was changed. If it is not, compare a longer time, with payments that Stripe knows.",
     );
 }
 

@@ -67,7 +67,7 @@ export function judgePayments(stripe: AtStripe, books: Books, since: Date, now: 
     if (purchase.bookedCents === 0n || payment?.status === "succeeded") return [];
     return [notPaid(purchase, payment?.status ?? null)];
   });
-  return [...received, ...free, ...unpaid, ...judgeReversals(stripe, books, isYoung, byPayment)];
+  return [...received, ...free, ...unpaid, ...judgeReversals(stripe, books, since, isYoung, byPayment)];
 }
 
 function receivedFindings(
@@ -121,6 +121,7 @@ function notPaid({ id, payment, bookedCents }: BookedPurchase, paymentStatus: st
 function judgeReversals(
   { refunds, disputes, changedLately }: AtStripe,
   books: Books,
+  since: Date,
   isYoung: (seconds: number) => boolean,
   byPayment: ReadonlyMap<string, BookedPurchase>,
 ): Finding[] {
@@ -132,18 +133,18 @@ function judgeReversals(
   ]);
   const asked = new Set(books.askedRefunds);
   const booked = {
-    refund: new Map(books.refunds.map(({ id, status }) => [id, status])),
-    dispute: new Map(books.disputes.map(({ id, status }) => [id, status])),
+    refund: new Map(books.refunds.map((each) => [each.id, each])),
+    dispute: new Map(books.disputes.map((each) => [each.id, each])),
   };
   const differing = [
     ...refunds.filter(
-      ({ id, status, requestId }) =>
-        refundStanding(status) !== refundStanding(booked.refund.get(id) ?? "failed") &&
-        !asked.has(requestId ?? ""),
+      (each) =>
+        differs(each, booked.refund.get(each.id), refundStanding, "failed") &&
+        !asked.has(each.requestId ?? ""),
     ),
-    ...disputes.filter(
-      ({ id, status }) => disputeStanding(status) !== disputeStanding(booked.dispute.get(id) ?? "prevented"),
-    ),
+    ...disputes.filter((each) => differs(each, booked.dispute.get(each.id), disputeStanding, "prevented")),
+    ...unknown(since, books.refunds, refunds, refundStanding, "failed"),
+    ...unknown(since, books.disputes, disputes, disputeStanding, "prevented"),
   ].filter(({ id, created }) => !isYoung(created) && !changedLately.has(id));
   const found = new Map<string, { objects: string[]; amount: bigint }>();
   for (const { id, payment, amountCents } of differing) {
@@ -152,8 +153,8 @@ function judgeReversals(
     const one = found.get(payment) ?? { objects: [], amount: 0n };
     found.set(payment, { objects: [...one.objects, id], amount: one.amount + BigInt(amountCents) });
   }
-  for (const { payment, isCredited, burnedMillis, burnDueMillis } of books.purchases)
-    if (payment !== null && isCredited && burnedMillis !== burnDueMillis && !found.has(payment))
+  for (const { payment, isCredited, ...millis } of books.purchases)
+    if (payment !== null && isCredited && !isFollowed(millis) && !found.has(payment))
       found.set(payment, { objects: [], amount: 0n });
   return [...found].map(([payment, { objects, amount }]) => ({
     kind: "refunded-not-reversed",
@@ -165,9 +166,49 @@ function judgeReversals(
   }));
 }
 
-/** A refund counts from the moment it is made until it fails (decision 16). */
-function refundStanding(status: string): "out" | "back" {
-  return ["pending", "requires_action", "succeeded"].includes(status) ? "out" : "back";
+type Taken = Pick<BookedPurchase, "burnedMillis" | "burnDueMillis" | "setAsideMillis" | "setAsideDueMillis">;
+
+function isFollowed({ burnedMillis, burnDueMillis, setAsideMillis, setAsideDueMillis }: Taken): boolean {
+  return burnedMillis === burnDueMillis && setAsideMillis === setAsideDueMillis;
+}
+
+type Listed = { readonly id: string; readonly status: string; readonly amountCents: number };
+
+/** In standing, or in amount where it has one. @param none of what neither side counts. */
+function differs(
+  { status, amountCents }: Listed,
+  booked: Books["refunds"][number] | undefined,
+  standing: (status: string) => string,
+  none: string,
+): boolean {
+  if (standing(status) !== standing(booked?.status ?? none)) return true;
+  return standing(status) !== standing(none) && booked?.amountCents !== BigInt(amountCents);
+}
+
+/** What the books have of the time, and Stripe's list has not. */
+function unknown(
+  since: Date,
+  booked: Books["refunds"],
+  listed: readonly Listed[],
+  standing: (status: string) => string,
+  none: string,
+) {
+  const known = new Set(listed.map(({ id }) => id));
+  return booked
+    .filter(
+      ({ id, status, createdAt }) =>
+        !known.has(id) && standing(status) !== standing(none) && Date.parse(createdAt) >= since.getTime(),
+    )
+    .map(({ id, payment, amountCents, createdAt }) => ({
+      ...{ id, payment, amountCents },
+      created: Math.floor(Date.parse(createdAt) / SECOND_MS),
+    }));
+}
+
+/** On its way, ducats are frozen; when it has arrived, they are gone (decision 16). */
+function refundStanding(status: string): "on_its_way" | "arrived" | "back" {
+  if (status === "succeeded") return "arrived";
+  return ["pending", "requires_action"].includes(status) ? "on_its_way" : "back";
 }
 
 function disputeStanding(status: string): "open" | "lost" | "none" {

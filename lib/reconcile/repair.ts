@@ -73,6 +73,7 @@ async function repairOne(
     case "refunded-not-reversed": {
       const { purchaseId, payment } = finding;
       const read = await reread(app, payment);
+      if (read === null) return "unchanged";
       return await repairInBooks(app, by, { id, repair: "refunds", purchaseId, payment, read });
     }
     case "credited-not-delivered": {

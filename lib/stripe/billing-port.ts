@@ -40,6 +40,8 @@ type Starts = {
   findPrice(price: { readonly named: string | undefined; readonly lookupKey: string }): Promise<PriceFound>;
   /** A payment page. @throws Unavailable (ask again with the same key). */
   openStart(request: StartRequest): Promise<StartOutcome>;
+  /** Whether it can be paid still. @throws Unavailable */
+  readStart(sessionId: string): Promise<PageEnd | { readonly kind: "open" }>;
   /** Makes sure that a page cannot be paid any more; idempotent. @throws Unavailable */
   endStart(sessionId: string): Promise<PageEnd>;
 };
@@ -71,6 +73,8 @@ export type PlanChange = {
 
 export type ChangeOutcome =
   | { readonly kind: "done" }
+  /** Done; what was scheduled before could not be dropped, and still comes. */
+  | { readonly kind: "done_schedule_left"; readonly reason: string }
   /** By the card or its bank; nothing was changed. `reason`: Stripe's, meant for the customer. */
   | { readonly kind: "declined"; readonly reason: string }
   /** By Stripe: what was asked for isn't possible any more. */
@@ -91,6 +95,8 @@ type Changes = {
   ): Promise<ChangeOutcome>;
   /** Ends it with its period; a change that was scheduled is dropped first. @throws Unavailable */
   cancel(plan: PlanRead, key: string): Promise<ChangeOutcome>;
+  /** Ends it at once; its open invoice is another call's. @throws Unavailable */
+  cancelNow(plan: PlanRead, key: string): Promise<ChangeOutcome>;
   /** Undoes a cancellation and a scheduled change. @throws Unavailable */
   keep(plan: PlanRead, key: string): Promise<ChangeOutcome>;
   /** Invoices from now on are void. @throws Unavailable */
@@ -144,8 +150,12 @@ type Paying = {
   nextInvoice(subscription: string): Promise<{ readonly dueCents: number; readonly at: string } | null>;
   /** The customer's cards. @throws Unavailable */
   listCards(holder: CardHolder): Promise<readonly CardShown[]>;
-  /** Charges go to this card from now on; the same again is no change. @throws Unavailable */
+  /** The customer's charges go to this card from now on, the subscription's among them; the same again is no change. @throws Unavailable */
   makeDefault(holder: CardHolder, card: string): Promise<void>;
+  /** An open invoice can't be paid any more; one that isn't open stays as it is. @throws Unavailable */
+  voidInvoice(invoice: string): Promise<void>;
+  /** Where a subscription has a card of its own, that becomes its customer's. The same again is no change. @throws Unavailable */
+  adoptCard(subscription: string): Promise<void>;
   /** Removes a card; one that is gone is removed. @throws Unavailable */
   removeCard(card: string): Promise<void>;
 };

@@ -1,8 +1,8 @@
 /** A customer's cards at Stripe, and which of them is charged. */
+import { expectMade, expectObject, idOf } from "./answers.ts";
 import type { CardHolder, CardShown } from "./billing-port.ts";
 import type { Line } from "./client.ts";
-import { expectObject } from "./read-history.ts";
-import { expectMade } from "./starts.ts";
+import { found } from "./read-history.ts";
 
 /** More than a person has. */
 const limit = 100;
@@ -51,7 +51,18 @@ export async function makeDefault(
   );
   if (subscription === null) return;
   onTrip();
-  expectMade(await sdk.subscriptions.update(subscription, { default_payment_method: card }), "subscription");
+  // Empty unsets it: one of its own would come before the customer's.
+  expectMade(await sdk.subscriptions.update(subscription, { default_payment_method: "" }), "subscription");
+}
+
+export async function adoptCard({ sdk, onTrip }: Line, subscription: string): Promise<void> {
+  onTrip();
+  const read = await found(() => sdk.subscriptions.retrieve(subscription));
+  if (read === null) return;
+  expectObject(read, "subscription");
+  const card = idOf(read.default_payment_method);
+  if (card !== null)
+    await makeDefault({ sdk, onTrip }, { customer: idOf(read.customer), subscription }, card);
 }
 
 export async function removeCard({ sdk, onTrip }: Line, card: string): Promise<void> {
@@ -65,8 +76,4 @@ export async function removeCard({ sdk, onTrip }: Line, card: string): Promise<v
     const method = await sdk.paymentMethods.retrieve(card);
     if (method.customer !== null) throw error;
   }
-}
-
-function idOf(reference: string | { readonly id: string } | null): string | null {
-  return typeof reference === "string" ? reference : (reference?.id ?? null);
 }

@@ -1,10 +1,10 @@
 /** Stripe's own pages for a customer: the portal, his invoices; and what comes next. */
 import type StripeSdk from "stripe";
 import { SECOND_MS } from "../clock.ts";
+import { expectMade, expectObject, isoOf } from "./answers.ts";
 import type { InvoicePage, InvoiceShown } from "./billing-port.ts";
 import type { Line } from "./client.ts";
-import { expectObject, found } from "./read-history.ts";
-import { expectMade } from "./starts.ts";
+import { found } from "./read-history.ts";
 
 const perPage = 20;
 /** What is only shown is not waited for long. */
@@ -112,8 +112,4 @@ export async function nextInvoice(
     if (isNone) return null;
     throw error;
   }
-}
-
-function isoOf(seconds: number): string {
-  return new Date(seconds * SECOND_MS).toISOString();
 }

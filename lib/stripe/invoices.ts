@@ -1,6 +1,8 @@
-/** An invoice at Stripe, paid with a card that its customer has put in. */
+/** An invoice at Stripe: paid with a card that its customer has put in, or void. */
 import type StripeSdk from "stripe";
-import { expectObject, found } from "./read-history.ts";
+import { expectMade, expectObject } from "./answers.ts";
+import type { Line } from "./client.ts";
+import { found } from "./read-history.ts";
 import type { InvoicePayment, PayOutcome } from "./port.ts";
 
 /** Asked with the card alone: its holder isn't there, so a bank that wants to hear from him refuses. */
@@ -28,6 +30,19 @@ export async function payInvoice(
     if (invoice === null) return { kind: "refused", reason: error.message };
     expectObject(invoice, "invoice");
     return invoice.status === "paid" ? { kind: "paid" } : { kind: "refused", reason: error.message };
+  }
+}
+
+export async function voidInvoice({ sdk, onTrip }: Line, id: string): Promise<void> {
+  const { default: Sdk } = await import("stripe");
+  onTrip();
+  try {
+    expectMade(await sdk.invoices.voidInvoice(id), "invoice");
+  } catch (error) {
+    if (!(error instanceof Sdk.errors.StripeInvalidRequestError)) throw error;
+    onTrip();
+    const invoice = await found(() => sdk.invoices.retrieve(id));
+    if (invoice?.status === "open") throw error;
   }
 }
 

@@ -1,4 +1,5 @@
 /** Stripe's lists of what was paid and what went back, for a comparison with the books: nothing here changes anything. USD cents. */
+import type { DisputeRead, RefundRead } from "./port.ts";
 import type { Page, Span } from "./history.ts";
 
 /** A PaymentIntent, whoever it is of. */
@@ -29,22 +30,14 @@ export type ListedSession = {
   readonly object: unknown;
 };
 
-export type ListedRefund = {
-  readonly id: string;
+export type ListedRefund = Pick<RefundRead, "id" | "amountCents" | "status" | "requestId"> & {
   readonly created: number;
   readonly payment: string | null;
-  readonly amountCents: number;
-  readonly status: string;
-  /** Ours, from metadata. */
-  readonly requestId: string | null;
 };
 
-export type ListedDispute = {
-  readonly id: string;
+export type ListedDispute = Pick<DisputeRead, "id" | "amountCents" | "status"> & {
   readonly created: number;
   readonly payment: string | null;
-  readonly amountCents: number;
-  readonly status: string;
 };
 
 /** Pages of a hundred, by when they were made. Every method throws Unavailable. */

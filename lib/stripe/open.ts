@@ -1,7 +1,7 @@
 /** The Stripe ports over Stripe's SDK. */
 import type StripeSdk from "stripe";
 import type { Core } from "../app.ts";
-import { Unavailable } from "../errors.ts";
+import { expectMade } from "./answers.ts";
 import { billingOver } from "./billing.ts";
 import type { Billing } from "./billing-port.ts";
 import { stripeClient } from "./client.ts";
@@ -14,7 +14,7 @@ import { balancePage, eventsPage, readCurrent, readEvent } from "./read-history.
 import { disputesPage, paymentsPage, readIntent, refundsPage, sessionsPage } from "./read-lists.ts";
 import type { CreateOutcome, ExpireOutcome, SessionRequest, Stripe } from "./port.ts";
 import type { PromotionCodes } from "./promotion-codes-port.ts";
-import { readSubscription, subscriptionOfSession } from "./subscriptions.ts";
+import { readSubscription } from "./subscriptions.ts";
 import { findPromotionCodes, refusalOfPromotion } from "./promotion-codes.ts";
 
 /** Stripe's default, and ours by intention. */
@@ -40,10 +40,6 @@ export function stripe({ env, trips }: Core): Stripe {
     async readSubscription(id) {
       const sdk = await stripeClient(env);
       return await guarded(() => readSubscription(sdk, id, onTrip));
-    },
-    async subscriptionOfSession(sessionId) {
-      const sdk = await stripeClient(env);
-      return await guarded(() => subscriptionOfSession(sdk, sessionId, onTrip));
     },
     async payInvoice(payment) {
       const sdk = await stripeClient(env);
@@ -162,13 +158,15 @@ async function create(sdk: StripeSdk, request: SessionRequest): Promise<CreateOu
       },
       { idempotencyKey: request.idempotencyKey },
     );
+    expectMade(session, "checkout.session");
     return {
       kind: "created",
-      session: { id: sessionId(session), url: session.url, amountCents: session.amount_total },
+      session: { id: session.id, url: session.url, amountCents: session.amount_total },
     };
   } catch (error) {
     if (!(error instanceof Sdk.errors.StripeInvalidRequestError)) throw error;
     if (error.param === "expires_at") return { kind: "expiry_passed" };
+    if (error.param === "customer" && error.code === "resource_missing") return { kind: "customer_gone" };
     if (error.param?.startsWith("discounts") && request.promotionCode !== null)
       return { kind: "promotion_refused", reason: refusalOfPromotion(error) };
     throw error;
@@ -178,7 +176,7 @@ async function create(sdk: StripeSdk, request: SessionRequest): Promise<CreateOu
 async function expire(sdk: StripeSdk, id: string): Promise<ExpireOutcome> {
   const { default: Sdk } = await import("stripe");
   try {
-    sessionId(await sdk.checkout.sessions.expire(id));
+    expectMade(await sdk.checkout.sessions.expire(id), "checkout.session");
     return "expired";
   } catch (error) {
     // Only open sessions can be expired: see which end this one has come to.
@@ -187,11 +185,4 @@ async function expire(sdk: StripeSdk, id: string): Promise<ExpireOutcome> {
     if (session.status === "open") throw error;
     return session.status === "complete" ? "complete" : "expired";
   }
-}
-
-/** The SDK returns any JSON without an `error` key as a success: look at what it is. */
-function sessionId(session: { object?: string; id?: string }): string {
-  if (session.object !== "checkout.session" || !session.id?.startsWith("cs_"))
-    throw new Unavailable("stripe", { effect: "unknown", message: "Stripe's answer is no checkout session" });
-  return session.id;
 }

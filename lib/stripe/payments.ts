@@ -1,22 +1,30 @@
 /** A payment's refunds and disputes at Stripe, and a refund asked for. */
 import type StripeSdk from "stripe";
-import { SECOND_MS } from "../clock.ts";
-import { Unavailable } from "../errors.ts";
+import { expectMade, expectObject, isoOf } from "./answers.ts";
+import { found } from "./read-history.ts";
 import type { DisputeRead, PaymentRead, RefundOrder, RefundOutcome, RefundRead } from "./port.ts";
 
 /** More than Stripe makes of one payment. */
 const limit = 100;
 
-export async function readPayment(sdk: StripeSdk, payment: string, onTrip: () => void): Promise<PaymentRead> {
+export async function readPayment(
+  sdk: StripeSdk,
+  payment: string,
+  onTrip: () => void,
+): Promise<PaymentRead | null> {
   for (let trips = 0; trips < 3; trips += 1) onTrip();
-  const [intent, refunds, disputes] = await Promise.all([
-    sdk.paymentIntents.retrieve(payment),
-    sdk.refunds.list({ payment_intent: payment, limit }),
-    sdk.disputes.list({ payment_intent: payment, limit }),
-  ]);
-  // The SDK returns any JSON without an `error` key as a success: look at what it is.
-  if (!isObject(intent, "payment_intent") || !isObject(refunds, "list") || !isObject(disputes, "list"))
-    throw new Unavailable("stripe", { effect: "none", message: "Stripe's answer is no payment" });
+  const read = await found(() =>
+    Promise.all([
+      sdk.paymentIntents.retrieve(payment),
+      sdk.refunds.list({ payment_intent: payment, limit }),
+      sdk.disputes.list({ payment_intent: payment, limit }),
+    ]),
+  );
+  if (read === null) return null;
+  const [intent, refunds, disputes] = read;
+  expectObject(intent, "payment_intent");
+  expectObject(refunds, "list");
+  expectObject(disputes, "list");
   return {
     payment,
     purchaseId: intent.metadata["purchase"] ?? null,
@@ -35,8 +43,7 @@ export async function createRefund(
       { payment_intent: payment, amount: Number(amountCents), metadata: { refund: requestId } },
       { idempotencyKey: requestId },
     );
-    if (!isObject(refund, "refund"))
-      throw new Unavailable("stripe", { effect: "unknown", message: "Stripe's answer is no refund" });
+    expectMade(refund, "refund");
     return { kind: "made", refund: refundRead(refund) };
   } catch (error) {
     if (error instanceof Sdk.errors.StripeInvalidRequestError)
@@ -45,11 +52,7 @@ export async function createRefund(
   }
 }
 
-function isObject(answer: { readonly object?: string }, name: string): boolean {
-  return answer.object === name;
-}
-
-function refundRead(refund: StripeSdk.Refund): RefundRead {
+export function refundRead(refund: StripeSdk.Refund): RefundRead {
   return {
     id: refund.id,
     amountCents: refund.amount,
@@ -60,7 +63,7 @@ function refundRead(refund: StripeSdk.Refund): RefundRead {
   };
 }
 
-function disputeRead(dispute: StripeSdk.Dispute): DisputeRead {
+export function disputeRead(dispute: StripeSdk.Dispute): DisputeRead {
   const dueBy = dispute.evidence_details.due_by;
   return {
     id: dispute.id,
@@ -70,8 +73,4 @@ function disputeRead(dispute: StripeSdk.Dispute): DisputeRead {
     evidenceDueAt: dueBy === null ? null : isoOf(dueBy),
     createdAt: isoOf(dispute.created),
   };
-}
-
-function isoOf(seconds: number): string {
-  return new Date(seconds * SECOND_MS).toISOString();
 }

@@ -1,10 +1,10 @@
 /** Changes of a subscription at Stripe: previewed, at once, at its period's end; ended, kept, paused. */
 import type StripeSdk from "stripe";
 import { SECOND_MS } from "../clock.ts";
+import { expectMade, expectObject, idOf } from "./answers.ts";
 import type { ChangeOutcome, PlanChange, PlanRead } from "./billing-port.ts";
 import type { Line } from "./client.ts";
-import { expectObject, found } from "./read-history.ts";
-import { expectMade } from "./starts.ts";
+import { found } from "./read-history.ts";
 
 type Update = StripeSdk.SubscriptionUpdateParams;
 
@@ -58,21 +58,24 @@ export async function previewChange(
   }
 }
 
-export function changeNow(
+export async function changeNow(
   line: Line,
   { plan, price, prorationAt }: PlanChange,
   key: string,
 ): Promise<ChangeOutcome> {
-  return attempted(async () => {
-    await update(line, plan, `${key}-change`, {
+  const changed = await attempted(() =>
+    update(line, plan, `${key}-change`, {
       items: [{ id: plan.item, price }],
       proration_behavior: "always_invoice",
       proration_date: prorationAt,
       payment_behavior: "error_if_incomplete",
-    });
-    // Only now: had the card been declined, what was scheduled would still hold.
-    await release(line, plan, key);
-  });
+    }),
+  );
+  if (changed.kind !== "done") return changed;
+  // Only now: had the card been declined, what was scheduled would still hold.
+  const released = await attempted(() => release(line, plan, key));
+  // The change is made and paid, whatever becomes of the schedule.
+  return "reason" in released ? { kind: "done_schedule_left", reason: released.reason } : released;
 }
 
 export function changeLater(
@@ -123,6 +126,18 @@ export function cancel(line: Line, plan: PlanRead, key: string): Promise<ChangeO
   return attempted(async () => {
     await release(line, plan, key);
     await update(line, plan, `${key}-cancel`, { cancel_at_period_end: true });
+  });
+}
+
+export function cancelNow(line: Line, plan: PlanRead, key: string): Promise<ChangeOutcome> {
+  const { sdk, onTrip } = line;
+  return attempted(async () => {
+    await release(line, plan, key);
+    onTrip();
+    expectMade(
+      await sdk.subscriptions.cancel(plan.id, {}, { idempotencyKey: `${key}-cancel-now` }),
+      "subscription",
+    );
   });
 }
 
@@ -183,8 +198,4 @@ async function attempted(work: () => Promise<void>): Promise<ChangeOutcome> {
       return { kind: "refused", reason: error.message };
     throw error;
   }
-}
-
-function idOf(reference: string | { readonly id: string }): string {
-  return typeof reference === "string" ? reference : reference.id;
 }

@@ -39,6 +39,8 @@ export type CreateOutcome =
   | { readonly kind: "created"; readonly session: Session }
   /** The pinned expiry is too near by now, and no session was ever made with this key. */
   | { readonly kind: "expiry_passed" }
+  /** Stripe doesn't have the customer any more. */
+  | { readonly kind: "customer_gone" }
   | { readonly kind: "promotion_refused"; readonly reason: PromotionRefusal };
 
 export type ExpireOutcome = "expired" | "complete";
@@ -99,8 +101,12 @@ export type SubscriptionRead = {
   readonly trialEnd: string | null;
   readonly cancelAt: string | null;
   readonly endedAt: string | null;
+  /** Stripe's: `payment_failed`, say. */
+  readonly endReason: string | null;
   /** Its invoices are not collected. */
   readonly paused: boolean;
+  /** It is charged to that, whatever its customer's is. */
+  readonly hasOwnCard: boolean;
   readonly next: { readonly price: PriceRead; readonly interval: string; readonly at: string } | null;
   /** The latest. */
   readonly invoices: readonly InvoiceRead[];
@@ -126,6 +132,7 @@ export type InvoiceRead = {
   readonly needsAction: boolean;
   readonly payment: string | null;
   readonly createdAt: string;
+  readonly paidAt: string | null;
 };
 
 export type RefundOrder = {
@@ -157,10 +164,8 @@ export type Stripe = {
   expireSession(sessionId: string): Promise<ExpireOutcome>;
   /** Checks signature and age (300 s) on the raw body; null when either is wrong. No round trip. */
   verifyEvent(rawBody: string, signature: string): Promise<VerifiedEvent | null>;
-  /** What a payment page for a subscription has made; null when nothing. @throws Unavailable */
-  subscriptionOfSession(sessionId: string): Promise<string | null>;
-  /** As it is now, in three requests. @throws Unavailable */
-  readPayment(payment: string): Promise<PaymentRead>;
+  /** As it is now, in three requests. Null when Stripe doesn't have it. @throws Unavailable */
+  readPayment(payment: string): Promise<PaymentRead | null>;
   /** As it is now, in two requests, and one more for each invoice that is due. Null when Stripe doesn't have it. @throws Unavailable */
   readSubscription(id: string): Promise<SubscriptionRead | null>;
   /** An invoice that is paid is never paid again, with whatever key. @throws Unavailable (ask again with the same key) */

@@ -1,7 +1,7 @@
 /** Promotion codes at Stripe: found by their text, and why Stripe does not take one. */
 import type StripeSdk from "stripe";
-import { Unavailable } from "../errors.ts";
 import { cents } from "../money.ts";
+import { expectObject } from "./answers.ts";
 import type { PromotionRefusal } from "./port.ts";
 import type { PromotionCode } from "./promotion-codes-port.ts";
 
@@ -25,10 +25,7 @@ async function list(
 ): Promise<PromotionCode[]> {
   onTrip();
   const answer = await sdk.promotionCodes.list({ ...filter, limit, expand: ["data.promotion.coupon"] });
-  // The SDK returns any JSON without an `error` key as a success: look at what it is.
-  const { object }: { readonly object?: string } = answer;
-  if (object !== "list")
-    throw new Unavailable("stripe", { effect: "none", message: "Stripe's answer is no list" });
+  expectObject(answer, "list");
   return answer.data.flatMap((code) => {
     const { coupon } = code.promotion;
     return typeof coupon === "object" && coupon !== null ? [read(code, coupon)] : [];

@@ -1,7 +1,7 @@
 /** Reading again what Stripe keeps: pages of lists, and single objects by their ids. */
 import type StripeSdk from "stripe";
 import * as z from "zod";
-import { Unavailable } from "../errors.ts";
+import { expectObject } from "./answers.ts";
 import type { BalanceTransaction, Page, Span } from "./history.ts";
 import type { VerifiedEvent } from "./port.ts";
 
@@ -89,12 +89,6 @@ export function pageOf<T extends Listed, Item>(
   return { items: list.data.map(item), hasMore: list.has_more };
 }
 
-/** The SDK returns any JSON without an `error` key as a success: look at what it is. */
-export function expectObject(answer: Listed, name: string): void {
-  if (answer.object !== name)
-    throw new Unavailable("stripe", { effect: "none", message: `Stripe's answer is no ${name}` });
-}
-
 export async function found<T>(read: () => Promise<T>): Promise<T | null> {
   const { default: Sdk } = await import("stripe");
   try {
@@ -119,8 +113,8 @@ function verified(event: StripeSdk.Event): VerifiedEvent {
   };
 }
 
-const idOf = z.union([z.string(), z.object({ id: z.string() }).transform(({ id }) => id)]);
-const sourceShape = z.object({ id: z.string(), payment_intent: idOf.nullish() });
+const named = z.union([z.string(), z.object({ id: z.string() }).transform(({ id }) => id)]);
+const sourceShape = z.object({ id: z.string(), payment_intent: named.nullish() });
 
 /** A charge, a refund or a dispute names its PaymentIntent; a payout none. */
 function sourceOf(source: unknown): { readonly source: string | null; readonly payment: string | null } {

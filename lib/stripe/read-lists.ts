@@ -1,8 +1,10 @@
 /** Pages of Stripe's payments, sessions, refunds and disputes. */
 import type StripeSdk from "stripe";
+import { expectObject, idOf } from "./answers.ts";
 import type { Page, Span } from "./history.ts";
 import type { ListedDispute, ListedPayment, ListedRefund, ListedSession } from "./lists.ts";
-import { bounds, expectObject, found, pageOf, within } from "./read-history.ts";
+import { disputeRead, refundRead } from "./payments.ts";
+import { bounds, found, pageOf, within } from "./read-history.ts";
 
 /** Of a debit that took days, the balance transaction says when its money came. */
 const whenPaid = "latest_charge.balance_transaction";
@@ -46,12 +48,9 @@ export async function refundsPage(
   after: string | null,
 ): Promise<Page<ListedRefund>> {
   return pageOf(await sdk.refunds.list(within(span, after), bounds), "refund", (refund) => ({
-    id: refund.id,
+    ...refundRead(refund),
     created: refund.created,
     payment: idOf(refund.payment_intent),
-    amountCents: refund.amount,
-    status: refund.status ?? "pending",
-    requestId: refund.metadata?.["refund"] ?? null,
   }));
 }
 
@@ -61,11 +60,9 @@ export async function disputesPage(
   after: string | null,
 ): Promise<Page<ListedDispute>> {
   return pageOf(await sdk.disputes.list(within(span, after), bounds), "dispute", (dispute) => ({
-    id: dispute.id,
+    ...disputeRead(dispute),
     created: dispute.created,
     payment: idOf(dispute.payment_intent),
-    amountCents: dispute.amount,
-    status: dispute.status,
   }));
 }
 
@@ -84,8 +81,4 @@ function paidAt({ created, latest_charge: charge }: StripeSdk.PaymentIntent): nu
   if (charge === null || typeof charge === "string") return created;
   const movement = charge.balance_transaction;
   return movement === null || typeof movement === "string" ? charge.created : movement.created;
-}
-
-function idOf(reference: string | { readonly id: string } | null): string | null {
-  return typeof reference === "string" ? reference : (reference?.id ?? null);
 }

@@ -1,10 +1,10 @@
 /** The way to a subscription at Stripe: its customer, its price, its payment page. */
 import type StripeSdk from "stripe";
 import { SECOND_MS } from "../clock.ts";
-import { Unavailable } from "../errors.ts";
+import { expectMade, expectObject, idOf } from "./answers.ts";
 import type { PageEnd, PriceFound, StartOutcome, StartRequest } from "./billing-port.ts";
 import type { Line } from "./client.ts";
-import { expectObject, found } from "./read-history.ts";
+import { found } from "./read-history.ts";
 
 export async function makeCustomer(
   { sdk, onTrip }: Line,
@@ -38,7 +38,7 @@ export async function findPrice(
 
 function priceFound({ id, product, unit_amount: amountCents }: StripeSdk.Price): PriceFound {
   if (amountCents === null) throw new Error(`price ${id} has no amount in whole cents`);
-  return { id, product: typeof product === "string" ? product : product.id, amountCents };
+  return { id, product: idOf(product), amountCents };
 }
 
 export async function openStart({ sdk, onTrip }: Line, request: StartRequest): Promise<StartOutcome> {
@@ -85,21 +85,21 @@ export async function endStart({ sdk, onTrip }: Line, sessionId: string): Promis
   } catch (error) {
     // Only open pages can be ended: see which end this one has come to.
     if (!(error instanceof Sdk.errors.StripeInvalidRequestError)) throw error;
-    onTrip();
-    const session = await found(() => sdk.checkout.sessions.retrieve(sessionId));
-    // One that Stripe doesn't have was made with a key of the other mode.
-    if (session === null || session.status === "expired") return { kind: "expired" };
-    if (session.status !== "complete") throw error;
-    const { subscription } = session;
-    return {
-      kind: "complete",
-      subscription: typeof subscription === "string" ? subscription : (subscription?.id ?? null),
-    };
+    const end = await readStart({ sdk, onTrip }, sessionId);
+    if (end.kind === "open") throw error;
+    return end;
   }
 }
 
-/** The SDK returns any JSON without an `error` key as a success: look at what it is. */
-export function expectMade(answer: { readonly object?: string }, name: string): void {
-  if (answer.object !== name)
-    throw new Unavailable("stripe", { effect: "unknown", message: `Stripe's answer is no ${name}` });
+export async function readStart(
+  { sdk, onTrip }: Line,
+  sessionId: string,
+): Promise<PageEnd | { readonly kind: "open" }> {
+  onTrip();
+  const session = await found(() => sdk.checkout.sessions.retrieve(sessionId));
+  // One that Stripe doesn't have was made with a key of the other mode.
+  if (session === null) return { kind: "expired" };
+  expectObject(session, "checkout.session");
+  if (session.status !== "complete") return { kind: session.status === "open" ? "open" : "expired" };
+  return { kind: "complete", subscription: idOf(session.subscription) };
 }

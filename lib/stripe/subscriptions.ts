@@ -1,7 +1,7 @@
 /** A subscription at Stripe as it is now, with its latest invoices. */
 import type StripeSdk from "stripe";
-import { SECOND_MS } from "../clock.ts";
-import { expectObject, found } from "./read-history.ts";
+import { expectObject, idOf, isoOf } from "./answers.ts";
+import { found } from "./read-history.ts";
 import type { InvoiceRead, PriceRead, SubscriptionRead } from "./port.ts";
 
 /** Two years of months: what is older has been read before. */
@@ -39,22 +39,12 @@ export async function readSubscription(
     trialEnd: isoOrNull(subscription.trial_end),
     cancelAt: isoOrNull(subscription.cancel_at),
     endedAt: isoOrNull(subscription.ended_at),
+    endReason: subscription.cancellation_details?.reason ?? null,
     paused: subscription.pause_collection !== null,
+    hasOwnCard: subscription.default_payment_method !== null,
     next: nextOf(subscription.schedule, item.current_period_start),
     invoices: reads,
   };
-}
-
-/** Of a payment page; null when it has made none. */
-export async function subscriptionOfSession(
-  sdk: StripeSdk,
-  sessionId: string,
-  onTrip: () => void,
-): Promise<string | null> {
-  onTrip();
-  const session = await sdk.checkout.sessions.retrieve(sessionId);
-  expectObject(session, "checkout.session");
-  return session.subscription === null ? null : idOf(session.subscription);
 }
 
 async function invoiceRead(
@@ -78,6 +68,7 @@ async function invoiceRead(
     needsAction: isDue && payment !== undefined && (await asksTheCustomer(sdk, idOf(payment), onTrip)),
     payment: payment === undefined ? null : idOf(payment),
     createdAt: isoOf(invoice.created),
+    paidAt: isoOrNull(invoice.status_transitions.paid_at),
   };
 }
 
@@ -121,14 +112,6 @@ function priceRead(price: StripeSdk.Price): PriceRead {
 function intervalOf({ id, recurring }: StripeSdk.Price): string {
   if (!recurring) throw new Error(`price ${id} of a subscription doesn't recur`);
   return recurring.interval;
-}
-
-function idOf(reference: string | { readonly id: string }): string {
-  return typeof reference === "string" ? reference : reference.id;
-}
-
-function isoOf(seconds: number): string {
-  return new Date(seconds * SECOND_MS).toISOString();
 }
 
 function isoOrNull(seconds: number | null): string | null {

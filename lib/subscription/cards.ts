@@ -1,5 +1,7 @@
 /** A customer's cards at Stripe: shown, made the one that is charged, removed. */
+import * as z from "zod";
 import type { App } from "../app.ts";
+import { sql } from "../db/port.ts";
 import type { CardHolder, CardShown } from "../stripe/billing-port.ts";
 import { aliveIn, readStanding } from "./show.ts";
 
@@ -36,7 +38,7 @@ export type CardOutcome =
   | { readonly kind: "not_found" }
   | Unauthorised;
 
-/** Of his own cards alone. Safe to be called again. @throws Unavailable */
+/** Of his own cards alone. With a new default what is open is to be tried by `retryInvoices`. Safe to be called again. @throws Unavailable */
 export async function actOnCard(
   app: Ports,
   sessionId: string,
@@ -50,6 +52,10 @@ export async function actOnCard(
   if (!card) return { kind: "not_found" };
   if (action === "default") {
     await app.billing.makeDefault(holder, id);
+    await app.db.query(
+      sql`select retry_with_card(${app.clock()}::timestamptz, ${holder.customer}, ${id})`,
+      z.unknown(),
+    );
     return { kind: "done", cards: cards.map((each) => ({ ...each, isDefault: each.id === id })) };
   }
   if (holder.subscription !== null && cards.length === 1) return { kind: "only_card" };

@@ -3,8 +3,9 @@ import * as z from "zod";
 import type { App } from "../app.ts";
 import { MINUTE_MS, SECOND_MS } from "../clock.ts";
 import { sql } from "../db/port.ts";
-import { messageOf } from "../errors.ts";
+import { messageOf, Unavailable } from "../errors.ts";
 import type { Cents } from "../money.ts";
+import { openAlert } from "../operations/alerts.ts";
 import type { ChangeOutcome, PlanRead } from "../stripe/billing-port.ts";
 import { reckon, whenOfChange } from "./preview.ts";
 import { rereadSubscription } from "./reread.ts";
@@ -48,6 +49,8 @@ type Refusal =
 
 export type ActOutcome =
   | { readonly kind: "done" }
+  /** Stripe's answer was lost: it may have been made, and charged. The same key tells. */
+  | { readonly kind: "unclear" }
   | Refusal
   | { readonly kind: "unauthorised" | "no_subscription" | "key_reused" | "under_way" };
 
@@ -59,14 +62,20 @@ const begunColumn = z.discriminatedUnion("kind", [
     error: z.string().nullable(),
     subscriptionId: z.string(),
   }),
-  z.object({ kind: z.literal("begun"), id: z.string(), subscriptionId: z.string(), again: z.boolean() }),
+  z.object({
+    kind: z.literal("begun"),
+    id: z.string(),
+    subscriptionId: z.string(),
+    isLapsed: z.boolean(),
+    again: z.boolean(),
+  }),
 ]);
 
 type Begun = Extract<z.output<typeof begunColumn>, { kind: "begun" }>;
 
 type Ports = Pick<App, "db" | "stripe" | "billing" | "clock" | "newId" | "env" | "log" | "visit">;
 
-/** The books show what Stripe has, whatever came of it. @throws Unavailable: ask again with the same key. */
+/** The books show what Stripe has, whatever came of it. @throws Unavailable: nothing was charged by Stripe; ask again with the same key. */
 export async function changeSubscription(app: Ports, request: ChangeRequest): Promise<ActOutcome> {
   const begun = await begin(app, request);
   if (begun.kind === "known") {
@@ -75,6 +84,7 @@ export async function changeSubscription(app: Ports, request: ChangeRequest): Pr
   }
   if (begun.kind !== "begun") return begun;
   const outcome = await carriedOut(app, begun, request.asked);
+  if (outcome.kind === "unclear") return outcome;
   await end(app, begun.id, outcome.kind === "done" ? "done" : "refused", textOf(outcome));
   await rereadSubscription(app, begun.subscriptionId);
   return outcome;
@@ -91,12 +101,30 @@ async function begin(app: Ports, { sessionId, idempotencyKey, asked }: ChangeReq
 }
 
 /** Without an answer it is unclear what came of it: the subscription shows that, and the same key goes on with it. */
-async function carriedOut(app: Ports, begun: Begun, asked: Asked): Promise<{ kind: "done" } | Refusal> {
+async function carriedOut(
+  app: Ports,
+  begun: Begun,
+  asked: Asked,
+): Promise<{ kind: "done" } | { kind: "unclear" } | Refusal> {
+  // What was begun before may have been made then.
+  let mayBeMade = begun.again;
   try {
     const plan = await app.billing.readPlan(begun.subscriptionId);
     if (!plan) return { kind: "refused", reason: "The subscription is not at Stripe any more." };
-    if (asked.kind === "change") return await changePlan(app, plan, begun, asked);
-    return await app.billing[asked.kind](plan, begun.id);
+    const prepared =
+      asked.kind === "change" ? await changePlan(app, plan, begun, asked) : actOf(asked.kind, plan, begun);
+    if (typeof prepared === "object") return prepared;
+    mayBeMade = true;
+    const made = await (typeof prepared === "function" ? prepared() : app.billing[prepared](plan, begun.id));
+    if (made.kind !== "done_schedule_left") return made;
+    await openAlert(app, {
+      kind: "schedule_left",
+      subject: plan.id,
+      message:
+        `Subscription ${plan.id} was changed at once, and Stripe did not let go of the change that was scheduled before ` +
+        `(${made.reason}): release its schedule in Stripe.`,
+    });
+    return { kind: "done" };
   } catch (error) {
     try {
       await end(app, begun.id, "unclear", messageOf(error));
@@ -105,20 +133,27 @@ async function carriedOut(app: Ports, begun: Begun, asked: Asked): Promise<{ kin
       // The scheduled re-reads do the same later.
       app.log("unclear_change_not_read", { change: begun.id, error: messageOf(another) });
     }
+    if (mayBeMade && error instanceof Unavailable && error.port === "stripe") return { kind: "unclear" };
     throw error;
   }
 }
 
+/** Nobody is held to an invoice for what has lapsed: the period that it is for would have to be paid before it could end. */
+function actOf(kind: Exclude<Asked["kind"], "change">, { status }: PlanRead, { isLapsed }: Begun) {
+  return kind === "cancel" && isLapsed && ["past_due", "unpaid"].includes(status) ? "cancelNow" : kind;
+}
+
+/** A refusal, or what is left to be asked of Stripe. */
 async function changePlan(
   app: Ports,
   plan: PlanRead,
   { id, again }: Begun,
   { tier, period, prorationAt, dueNowCents }: Extract<Asked, { kind: "change" }>,
-): Promise<ChangeOutcome | Refusal> {
+): Promise<{ readonly kind: "done" } | Refusal | (() => Promise<ChangeOutcome>)> {
   const to = { tier, period };
   // The answer to the first try was lost: what is left to do is to drop a change that was scheduled before.
   if (again && whenOfChange(app, plan, to) === "same")
-    return plan.schedule === null ? { kind: "done" } : await app.billing.keep(plan, id);
+    return plan.schedule === null ? { kind: "done" } : () => app.billing.keep(plan, id);
   const ageMs = app.clock().getTime() - prorationAt * SECOND_MS;
   if (ageMs < 0 || ageMs > previewMs) return { kind: "preview_expired" };
   const reckoned = await reckon(app, plan, to, prorationAt);
@@ -128,8 +163,8 @@ async function changePlan(
   if (reckoned.dueNowCents !== dueNowCents) return { kind: "amount_changed" };
   const price = reckoned.price.id;
   return reckoned.when === "now"
-    ? await app.billing.changeNow({ plan, price, prorationAt }, id)
-    : await app.billing.changeLater({ plan, price, interval: period }, id);
+    ? () => app.billing.changeNow({ plan, price, prorationAt }, id)
+    : () => app.billing.changeLater({ plan, price, interval: period }, id);
 }
 
 async function end(

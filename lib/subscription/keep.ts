@@ -5,20 +5,24 @@ import { SECOND_MS } from "../clock.ts";
 import { sql } from "../db/port.ts";
 import { messageOf, Unavailable } from "../errors.ts";
 import { closeAlert, openAlert } from "../operations/alerts.ts";
-import { inTurns } from "../reconcile/in-turns.ts";
+import { allInTurns, type HasTime } from "../reconcile/in-turns.ts";
+import { followUp } from "./follow-up.ts";
+import type { PageEnd } from "../stripe/billing-port.ts";
 import { grantsJson, rereadSubscription } from "./reread.ts";
 import { retryInvoices } from "./retry.ts";
 
 /** The platform gives 30 seconds, and what is begun at the last moment may take some. No part uses up another's time. */
 const monthsEndMs = 6 * SECOND_MS;
 const retriesEndMs = 10 * SECOND_MS;
-const startsEndMs = 13 * SECOND_MS;
-const readsEndMs = 17 * SECOND_MS;
+const startsEndMs = 12 * SECOND_MS;
+const readsEndMs = 15 * SECOND_MS;
+const followUpsEndMs = 17 * SECOND_MS;
 
 const accountsPerStep = 200;
 const retriesPerRun = 50;
 const startsPerRun = 100;
 const readsPerRun = 300;
+const followUpsPerRun = 100;
 /** Stripe's events bring what changes: this finds what they did not bring. */
 const readEvery = "6 hours";
 
@@ -33,12 +37,13 @@ export type KeepReport = {
   readonly starts: number;
   /** Subscriptions read again. */
   readonly reads: number;
+  /** Of them, and of those that events had read, that asked something of Stripe in turn. */
+  readonly followUps: number;
   /** Why the run ended early; the next one goes on. */
   readonly stopped: string | null;
 };
 
-type Ports = Pick<App, "db" | "stripe" | "clock" | "env">;
-type HasTime = () => boolean;
+type Ports = Pick<App, "db" | "stripe" | "billing" | "clock" | "env">;
 
 /**
  * Safe any number of times at once. Stripe or the database away ends it, with nothing lost.
@@ -47,12 +52,13 @@ type HasTime = () => boolean;
 export async function keepSubscriptions(app: Ports): Promise<KeepReport> {
   const startedAt = performance.now();
   const until = (endMs: number) => () => performance.now() - startedAt < endMs;
-  let report: KeepReport = { accounts: 0, retries: 0, starts: 0, reads: 0, stopped: null };
+  let report: KeepReport = { accounts: 0, retries: 0, starts: 0, reads: 0, followUps: 0, stopped: null };
   const parts: readonly (() => Promise<Partial<KeepReport>>)[] = [
     async () => ({ accounts: await keepMonths(app, until(monthsEndMs)) }),
     async () => ({ retries: await retryInvoices(app, retriesPerRun, until(retriesEndMs)) }),
     async () => ({ starts: await endStarts(app, until(startsEndMs)) }),
     async () => ({ reads: await readAgain(app, until(readsEndMs)) }),
+    async () => ({ followUps: await followUp(app, followUpsPerRun, until(followUpsEndMs)) }),
   ];
   const faults: unknown[] = [];
   for (const part of parts) {
@@ -99,23 +105,16 @@ async function endStarts(app: Ports, hasTime: HasTime): Promise<number> {
     sql`select starts_to_end(${app.clock()}::timestamptz, ${startsPerRun}::int) as start`,
     z.object({ start: startColumn }),
   );
-  let ended = 0;
-  await allInTurns(rows, hasTime, async ({ start }) => {
-    await endStart(app, start);
-    ended += 1;
-  });
-  return ended;
+  return await allInTurns(rows, hasTime, ({ start }) => endStart(app, start));
 }
 
 /** A page whose address was given to nobody is over by that alone; whoever is still making it is told so by its state. */
 async function endStart(app: Ports, { id, sessionId }: z.output<typeof startColumn>): Promise<void> {
-  const isComplete = sessionId !== null && (await app.stripe.expireSession(sessionId)) === "complete";
-  if (isComplete) {
-    // Read before it is ended here: a run that dies in between leaves it to the next.
-    const subscription = await app.stripe.subscriptionOfSession(sessionId);
-    if (subscription !== null) await rereadSubscription(app, subscription);
-  }
-  await app.db.query(sql`select end_start(${id}, ${isComplete ? "completed" : "expired"})`, z.unknown());
+  const end: PageEnd = sessionId === null ? { kind: "expired" } : await app.billing.endStart(sessionId);
+  // Read before it is ended here: a run that dies in between leaves it to the next.
+  if (end.kind === "complete" && end.subscription !== null) await rereadSubscription(app, end.subscription);
+  const state = end.kind === "complete" ? "completed" : "expired";
+  await app.db.query(sql`select end_start(${id}, ${state})`, z.unknown());
 }
 
 /** How many. @throws Unavailable */
@@ -124,28 +123,5 @@ async function readAgain(app: Ports, hasTime: HasTime): Promise<number> {
     sql`select subscriptions_to_read(${app.clock()}::timestamptz, ${readEvery}::interval, ${readsPerRun}::int) as id`,
     z.object({ id: z.string() }),
   );
-  let read = 0;
-  await allInTurns(rows, hasTime, async ({ id }) => {
-    await rereadSubscription(app, id);
-    read += 1;
-  });
-  return read;
-}
-
-/** One that fails by a mistake of ours, or of its data, holds up none of the others; it is thrown when they had their turn. */
-async function allInTurns<Item>(
-  items: readonly Item[],
-  hasTime: HasTime,
-  work: (item: Item) => Promise<void>,
-): Promise<void> {
-  const faults: unknown[] = [];
-  await inTurns(items, hasTime, async (item) => {
-    try {
-      await work(item);
-    } catch (error) {
-      if (error instanceof Unavailable) throw error;
-      faults.push(error);
-    }
-  });
-  if (faults.length > 0) throw faults[0];
+  return await allInTurns(rows, hasTime, ({ id }) => rereadSubscription(app, id));
 }

@@ -3,6 +3,7 @@ import * as z from "zod";
 import type { App } from "../app.ts";
 import { tiers } from "../catalog/tiers.ts";
 import { sql } from "../db/port.ts";
+import { isLive } from "../env.ts";
 import type { InvoiceRead, SubscriptionRead } from "../stripe/port.ts";
 import { tierOfPrice, type PriceEnv } from "./prices.ts";
 
@@ -33,7 +34,7 @@ export async function rereadSubscription(
   await app.db.query(
     read
       ? sql`select keep_subscription(${app.clock()}::timestamptz, ${JSON.stringify(read)}::jsonb)`
-      : sql`select subscription_missing(${app.clock()}::timestamptz, ${id})`,
+      : sql`select subscription_missing(${app.clock()}::timestamptz, ${id}, ${isLive(app.env)}::boolean)`,
     z.unknown(),
   );
 }
@@ -54,6 +55,7 @@ function kept(env: PriceEnv, { price, interval, next, invoices, ...read }: Subsc
 function keptInvoice(env: PriceEnv, { line, ...invoice }: InvoiceRead): object {
   return {
     ...invoice,
+    price: line && line.price.id,
     tier: line && tierOfPrice(env, line.price),
     periodStart: line?.start ?? null,
     periodEnd: line?.end ?? null,

@@ -3,6 +3,7 @@ import * as z from "zod";
 import type { App } from "../app.ts";
 import { sql } from "../db/port.ts";
 import { Unavailable } from "../errors.ts";
+import type { HasTime } from "../reconcile/in-turns.ts";
 import type { PayOutcome } from "../stripe/port.ts";
 import { rereadSubscription } from "./reread.ts";
 
@@ -17,9 +18,6 @@ const claimColumn = z.object({
 type Claim = z.output<typeof claimColumn>;
 
 type Ports = Pick<App, "db" | "stripe" | "clock" | "env">;
-
-/** Longer than this a run does not begin another try. */
-type HasTime = () => boolean;
 
 /**
  * How many tries came to an end. Safe any number of times at once, and to be killed anywhere: a try that has not ended is made

@@ -79,6 +79,7 @@ export type Shown = Standing & {
 export async function showSubscription(
   app: Pick<App, "db" | "billing" | "clock" | "env" | "log">,
   sessionId: string,
+  mayAskStripe: () => Promise<boolean> = () => Promise.resolve(true),
 ): Promise<Shown | null> {
   const standing = await readStanding(app, sessionId);
   if (!standing) return null;
@@ -86,9 +87,10 @@ export async function showSubscription(
   const open = alive?.openInvoice ?? null;
   // What isn't collected brings no invoice to pay.
   const isDue = alive !== null && !alive.paused && open === null;
+  const isAsked = (open !== null || isDue) && (await mayAskStripe());
   const [openInvoicePage, nextInvoice] = await Promise.all([
-    open && orNull(app, () => app.billing.invoicePage(open.id)),
-    isDue ? orNull(app, () => app.billing.nextInvoice(alive.id)) : null,
+    isAsked && open ? orNull(app, () => app.billing.invoicePage(open.id)) : null,
+    isAsked && isDue ? orNull(app, () => app.billing.nextInvoice(alive.id)) : null,
   ]);
   return {
     ...standing,

@@ -7,6 +7,7 @@ import { timeColumn } from "../db/columns.ts";
 import { sql, type Database } from "../db/port.ts";
 import { isLive } from "../env.ts";
 import { Unavailable } from "../errors.ts";
+import type { PageEnd } from "../stripe/billing-port.ts";
 import { priceNamed } from "./prices.ts";
 import { rereadSubscription } from "./reread.ts";
 
@@ -66,7 +67,13 @@ export async function startSubscription(app: Ports, request: StartRequest): Prom
     const begun = await begin(app, request);
     if (!("start" in begun)) return begun;
     const { start } = begun;
-    if (begun.kind === "open") return opened(start, start.sessionUrl);
+    if (begun.kind === "open") {
+      // It may be paid, or over, and Stripe's word of it on its way.
+      const found = await findPage(app, start);
+      if (found === "open") return opened(start, start.sessionUrl);
+      if (found === "complete") return { kind: "processing" };
+      continue;
+    }
     if (begun.kind === "other_open") {
       if ((await endOther(app, start)) === "complete") return { kind: "processing" };
       continue;
@@ -158,7 +165,19 @@ async function endOther(app: Ports, start: Start): Promise<"expired" | "complete
 
 /** @param startId is completed with its page, once the books know the subscription: in between there would be room for a second. */
 async function endPage(app: Ports, sessionId: string, startId?: string): Promise<"expired" | "complete"> {
-  const end = await app.billing.endStart(sessionId);
+  return await ended(app, await app.billing.endStart(sessionId), startId);
+}
+
+async function findPage(app: Ports, { id, sessionId }: Start): Promise<"open" | "expired" | "complete"> {
+  if (sessionId === null) throw new Error("an open payment page has no session");
+  const found = await app.billing.readStart(sessionId);
+  if (found.kind === "open") return "open";
+  const end = await ended(app, found, id);
+  if (end === "expired") await endStart(app.db, id, "expired");
+  return end;
+}
+
+async function ended(app: Ports, end: PageEnd, startId?: string): Promise<"expired" | "complete"> {
   if (end.kind === "expired") return "expired";
   if (end.subscription !== null) {
     await rereadSubscription(app, end.subscription);

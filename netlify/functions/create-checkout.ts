@@ -62,8 +62,14 @@ export default endpoint(
         case "quote_used":
           return problem(outcome.kind, { field: "quote" });
         case "price_expired":
+          return problem("price_expired");
         case "price_mismatch":
-          return problem(outcome.kind);
+          return problem(
+            "price_mismatch",
+            outcome.withCode
+              ? { detail: "Nothing was charged, and we were told. Order without the promotion code." }
+              : {},
+          );
         case "limit_reached":
           return limitProblem(outcome);
         case "promotion_unknown":

@@ -4,13 +4,16 @@ import { endpoint } from "../../lib/http/endpoint.ts";
 import { refusalByLimits } from "../../lib/http/limits.ts";
 import { problem } from "../../lib/http/problem.ts";
 import { limiter } from "../../lib/redis/open.ts";
-import { billing } from "../../lib/stripe/open.ts";
+import { billing, stripe } from "../../lib/stripe/open.ts";
 import { actOnCard, listCards } from "../../lib/subscription/cards.ts";
 import { countBilling } from "../../lib/subscription/limit.ts";
+import { retryInvoices } from "../../lib/subscription/retry.ts";
+
+const retriesPerCard = 5;
 
 export default endpoint(
   paymentMethodsApi,
-  { db, limiter, billing },
+  { db, limiter, stripe, billing },
   {
     GET: async ({ app, caller }) => {
       const refusal = refusalByLimits([await countBilling(app.limiter, caller.accountId)], app.clock());
@@ -20,13 +23,14 @@ export default endpoint(
         ? { status: 200, body: { cards: [...listed.cards] } }
         : problem("unauthenticated");
     },
-    POST: async ({ app, caller, body, note }) => {
+    POST: async ({ app, caller, body, afterwards, note }) => {
       const refusal = refusalByLimits([await countBilling(app.limiter, caller.accountId)], app.clock());
       if (refusal) return refusal;
       const outcome = await actOnCard(app, caller.sessionId, body);
       note({ [body.action]: outcome.kind });
       switch (outcome.kind) {
         case "done":
+          if (body.action === "default") afterwards(retryInvoices(app, retriesPerCard));
           return { status: 200, body: { cards: [...outcome.cards] } };
         case "only_card":
           return problem("card_needed", {

@@ -52,7 +52,7 @@ export const changeTier = (plan: Plan, preview: PlanPreview, idempotencyKey: str
   const { prorationAt, dueNowCents } = preview;
   return askTier({ action: "change", ...plan, prorationAt, dueNowCents }, idempotencyKey);
 };
-export type TierAct = "cancel" | "keep" | "unpause";
+export type TierAct = "cancel" | "keep" | "pause" | "unpause";
 /** The same key for each retry. */
 export const actOnTier = (action: TierAct, idempotencyKey: string) => askTier({ action }, idempotencyKey);
 

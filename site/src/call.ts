@@ -13,6 +13,11 @@ export type Refused = {
 export type Silent = { readonly kind: "silent" };
 export type Answer<T> = { readonly kind: "ok"; readonly body: T } | Refused | Silent;
 
+/** What was asked may have happened: its retry has the same key. */
+export function isUnclear(answer: Answer<unknown>): boolean {
+  return answer.kind === "silent" || (answer.kind === "refused" && answer.problem.code === "change_unclear");
+}
+
 const silent: Silent = { kind: "silent" };
 
 /** Above the functions' own deadlines, so that their refusal is read before this gives up. */

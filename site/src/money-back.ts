@@ -40,14 +40,21 @@ function partOf({ kind, status = "", usdCents = 0 }: Happening): Part | undefine
 const dollars = (cents: number): string => printDollars(BigInt(cents));
 const ducats = (millis: number): string => `${printDucats(BigInt(millis))} ducats`;
 
+/** Each refund and dispute as it stands: what it was before is over. */
+function standing(timeline: readonly Happening[]): readonly Happening[] {
+  const last = new Map(timeline.map(({ id }, index) => [id, index]));
+  return timeline.filter(({ id }, index) => id === undefined || last.get(id) === index);
+}
+
 /** The view of a purchase, and what goes back of it: the headline is the money's when all of it does. */
 export function withMoneyBack(view: View, purchase: TakenPurchase, timeline: readonly Happening[]): View {
-  const steps = timeline.flatMap((each) => stepOf(each));
+  const now = standing(timeline);
+  const steps = now.flatMap((each) => stepOf(each));
   if (steps.length === 0) return view;
   const ahead = view.steps.findIndex(({ mark }) => mark === "ahead");
   const more = { ...view, steps: view.steps.toSpliced(ahead < 0 ? view.steps.length : ahead, 0, ...steps) };
   if (purchase.status !== "paid") return more;
-  const parts = timeline.map(partOf).filter((part) => part !== undefined);
+  const parts = now.map(partOf).filter((part) => part !== undefined);
   const sum = (kind: Part["kind"], ...of: readonly string[]) =>
     parts
       .filter((part) => part.kind === kind && of.includes(part.status))

@@ -40,7 +40,7 @@ function discountLine({ amountCents, discountCents }: Quote): HTMLElement[] {
 }
 
 export function debtWords(debtMillis: number): string {
-  return `You owe ${printDucats(BigInt(debtMillis))} ducats from an earlier purchase that was refunded. This order repays them first; the rest is yours.`;
+  return `You owe ${printDucats(BigInt(debtMillis))} ducats of an earlier payment that went back. This order repays them first; the rest is yours.`;
 }
 
 export function quoteActions(quote: Quote, pay: () => void, leave: () => void): readonly HTMLElement[] {

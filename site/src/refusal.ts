@@ -43,6 +43,8 @@ export function refusalWords(answer: Refused | Silent, now: Date): string {
       return "Your session has ended. Sign in again.";
     case "payments_unavailable":
       return "Our payment provider cannot be reached right now. Nothing was charged; try again in a moment.";
+    case "change_unclear":
+      return "Our payment provider’s answer was lost: the change may have been made and charged. Try again, and you see what came of it; nothing is charged twice.";
     case "venice_unavailable":
       return "Venice cannot be reached right now. Nothing was done or charged; try again in a minute.";
     case "limiter_unavailable":

@@ -1,7 +1,7 @@
 /** The tiers on the start: a press leads to the payment page; for whoever has a tier, to what its change comes to. */
 import { changeTier, previewTier, startTier, type Plan } from "./api.ts";
 import { actButton } from "./buttons.ts";
-import type { Refused, Silent } from "./call.ts";
+import { isUnclear, type Refused, type Silent } from "./call.ts";
 import { find, make } from "./dom.ts";
 import { refusalWords } from "./refusal.ts";
 import { signInPath } from "./return-path.ts";
@@ -53,8 +53,7 @@ export function tierCounter(form: HTMLFormElement, place: HTMLElement): void {
     else if (["preview_expired", "amount_changed"].includes(codeOf(answer)))
       await preview(plan, ["What it comes to had to be asked for anew. Nothing was charged yet."]);
     // What was refused is over with its key; what got no answer may have happened, and is asked for by the same one.
-    else
-      refused(plan, answer, answer.kind === "silent" ? () => change(plan, shown, key) : () => preview(plan));
+    else refused(plan, answer, isUnclear(answer) ? () => change(plan, shown, key) : () => preview(plan));
   }
 
   function refused(plan: Plan, answer: Refused | Silent, retry: () => Promise<void>): void {

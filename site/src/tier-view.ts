@@ -1,6 +1,7 @@
 /** The account's tier: what it is, what it includes, an open invoice, and what can be done about it. */
 import { actOnTier, readTier, type TierAct } from "./api.ts";
 import { actButton } from "./buttons.ts";
+import { isUnclear } from "./call.ts";
 import { find, make } from "./dom.ts";
 import { printDollars, printDucats } from "./money.ts";
 import { poll } from "./poll.ts";
@@ -13,6 +14,7 @@ import type { Tier } from "./wire.ts";
 const labels: Readonly<Record<TierAct, string>> = {
   cancel: "Cancel at the end",
   keep: "Keep my tier",
+  pause: "Pause it",
   unpause: "Go on with it",
 };
 /** At two seconds each: what the payment page promised is here by then, or something is slow. */
@@ -44,7 +46,7 @@ export async function tierSection(): Promise<void> {
   );
 
   function actions(tier: Tier): HTMLElement {
-    const hasNone = tier.state === "none" || tier.state === "ended";
+    const hasNone = tier.state === "none" || tier.state === "ended" || Boolean(tier.subscription?.endedAt);
     return make(
       "div",
       { class: "actions" },
@@ -62,10 +64,11 @@ export async function tierSection(): Promise<void> {
 
   async function askFor(act: TierAct, tier: Tier): Promise<void> {
     if (act === "cancel" && !(await confirmed(cancelQuestion(tier)))) return;
+    if (act === "pause" && !(await confirmed(pauseQuestion(tier)))) return;
     const key = keys.get(act) ?? crypto.randomUUID();
     keys.set(act, key);
     const answer = await actOnTier(act, key);
-    if (answer.kind !== "silent") keys.delete(act);
+    if (!isUnclear(answer)) keys.delete(act);
     if (answer.kind !== "ok") {
       part.refused(answer);
       return;
@@ -96,7 +99,18 @@ export async function tierSection(): Promise<void> {
   else {
     if (from === "left") part.said("You have left the payment page. Nothing was charged.");
     await part.load();
+    if (location.hash === "#cards" && latest) openCards(latest);
   }
+}
+
+/** Letters about an unpaid renewal lead here: to Stripe's page for cards, by way of signing in. */
+function openCards({ subscription }: Tier): void {
+  history.replaceState(null, "", `${location.pathname}#tier`);
+  if (subscription === null) return;
+  const form = portalForm();
+  form.hidden = true;
+  document.body.append(form);
+  form.submit();
 }
 
 function invoiceNotice({ subscription }: Tier): HTMLElement[] {
@@ -142,13 +156,28 @@ function facts(tier: Tier): HTMLElement {
   );
 }
 
-function portalForm(): HTMLElement {
+function portalForm(): HTMLFormElement {
   const button = make(
     "button",
     { class: "button quiet compact", "data-testid": "portal" },
     "Cards and invoices",
   );
   return make("form", { method: "post", action: "/api/billing-portal" }, button);
+}
+
+function pauseQuestion({ subscription, until }: Tier) {
+  const name = tierName(subscription?.tier ?? null);
+  const day =
+    until === null ? "" : ` until ${new Date(until).toLocaleDateString(undefined, { dateStyle: "medium" })}`;
+  return {
+    title: `Pause ${name}?`,
+    words:
+      `You keep it${day}, which is paid. After that nothing is charged, no ducats are granted, and you have Explorer, until you go on ` +
+      "with it. What is in your wallet stays yours.",
+    yes: labels.pause,
+    no: "Go on as it is",
+    testid: "confirm-pause-tier",
+  };
 }
 
 function cancelQuestion({ subscription, until, state }: Tier) {
@@ -158,9 +187,11 @@ function cancelQuestion({ subscription, until, state }: Tier) {
   return {
     title: `Cancel ${name}?`,
     words:
-      state === "grace" || state === "lapsed" || state === "paused"
-        ? "It is not renewed any more. What is in your wallet stays yours."
-        : `You keep it${day}, and nothing more is charged. What is in your wallet stays yours.`,
+      state === "lapsed"
+        ? "It ends at once, and what is open need not be paid. What is in your wallet stays yours."
+        : state === "grace" || state === "paused"
+          ? "It is not renewed any more. What is in your wallet stays yours."
+          : `You keep it${day}, and nothing more is charged. What is in your wallet stays yours.`,
     yes: labels.cancel,
     no: "Keep it",
     testid: "confirm-cancel-tier",

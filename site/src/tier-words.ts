@@ -37,6 +37,12 @@ export function tierWords({ state, until, subscription }: Tier): readonly Part[]
         ". It is cancelled and ends then; nothing more is charged.",
       ];
     case "grace":
+      if (subscription?.endedAt)
+        return [
+          `${first} has ended, because it was not paid. You keep it`,
+          ...untilDay(until),
+          ": choose a tier to go on.",
+        ];
       return [
         "Your last invoice is not paid. ",
         `You keep ${name}`,
@@ -79,10 +85,16 @@ export function nextWords({ subscription, nextInvoice }: Tier): readonly (readon
 
 /** What can be done about it, besides changing it. */
 export function actsOn({ state, subscription }: Tier): readonly TierAct[] {
-  if (subscription === null || ["none", "incomplete", "ended"].includes(state)) return [];
+  if (
+    subscription === null ||
+    subscription.endedAt !== null ||
+    ["none", "incomplete", "ended"].includes(state)
+  )
+    return [];
   const isCancelled = subscription.cancelAt !== null;
   return [
     ...(subscription.paused ? (["unpause"] as const) : []),
+    ...(state === "active" && !subscription.paused && subscription.next === null ? (["pause"] as const) : []),
     ...(isCancelled || subscription.next !== null ? (["keep"] as const) : []),
     ...(isCancelled ? [] : (["cancel"] as const)),
   ];
@@ -96,6 +108,8 @@ export function actedWords(act: TierAct, { subscription }: Tier): string {
       return isCancelled ? "It is cancelled." : "";
     case "keep":
       return isCancelled ? "" : "It goes on as it is.";
+    case "pause":
+      return subscription?.paused ? "It is paused." : "";
     case "unpause":
       return subscription?.paused
         ? "It stays paused: the payment was not made. See your cards and invoices."

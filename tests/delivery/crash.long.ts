@@ -159,7 +159,9 @@ describe("Airtable's own bad days", () => {
     if (!stale) throw new Error("nothing claimed");
     advance(clock, minutes(3));
     await fiveDrains(clock);
-    expect(await pinRecords(app, [{ ...stale, recordId: "recStale0000000000" }])).toEqual(new Set());
+    expect(await pinRecords(app, [{ ...stale, recordId: "recStale0000000000", isInert: true }])).toEqual(
+      new Map(),
+    );
     expect(await markActive(app, [stale])).toBe(0);
     expect((await deliveryRow(world, deliveryId))?.["status"]).toBe("active");
   });

@@ -32,6 +32,11 @@ test("choose Builder, sign up, go on with it, pay, see it, cancel, keep; a deare
     await page.getByTestId("keep-tier").click();
     await state("active");
     await page.getByTestId("cancel-tier").waitFor();
+    await page.getByTestId("pause-tier").click();
+    await page.getByTestId("confirm-pause-tier").click();
+    await page.getByText("It is paused.", { exact: true }).waitFor();
+    await page.getByTestId("unpause-tier").click();
+    await page.getByTestId("pause-tier").waitFor();
 
     await page.goto(`${site().url}/#tiers`);
     await page.getByTestId("start-architect").click();
@@ -105,6 +110,10 @@ test("a renewal that is not paid: the account says until when it serves, and a w
     for (const { id } of stripe.world.paymentMethods.oldestFirst()) stripe.turnCard(id, "4000000000000341");
     await later({ days: 32 });
     await state("grace");
+    // As the letter leads him.
+    await page.goto("about:blank");
+    await page.goto(`${site().url}/account/#cards`);
+    await page.waitForURL(`${stripe.url}/p/session/**`);
     await later({ days: 7 });
     await state("lapsed");
   });

@@ -52,6 +52,9 @@ test("lost: the frozen burn, the risk becomes debt, the dollars stay away", asyn
   expect(await purchase(purchaseId)).toEqual({ frozen: 0, burned: 525_000, risk: 0, owed: 0 });
   expect((await dollars()).get("disputes")).toBe((before.get("disputes") ?? 0) + 5_000);
   expect(await openAlerts(dispute.id)).toEqual([]);
+  expect((await refund({ purchaseId })).body.detail).toBe(
+    "$0.00 of it can still be refunded; $50.00 was lost to a dispute or never came.",
+  );
   await booksBalance(world);
 });
 

@@ -152,7 +152,7 @@ test("a refund fails because its payment is disputed: one read of both sets all 
   const mark = world.stripe.events.mark();
   world.stripe.refund(payment, { amount: 400 });
   await deliver(newest(mark, "refund.created"));
-  expect(await purchase(purchaseId)).toMatchObject({ burned: 40_000 });
+  expect(await purchase(purchaseId)).toMatchObject({ frozen: 40_000 });
   world.stripe.openDispute(payment, { amount: 1_000 });
   await deliver(newest(mark, "charge.dispute.created"));
   expect(await purchase(purchaseId)).toEqual({ frozen: 100_000, burned: 0, risk: 0, owed: 0 });

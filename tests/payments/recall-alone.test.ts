@@ -5,7 +5,7 @@ import { useReversals } from "../support/reversing.ts";
 import { useWorld } from "../support/world.ts";
 
 const world = useWorld();
-const { bought, arrive } = useReversals(world);
+const { bought, arrive, prove } = useReversals(world);
 
 /** Refunded after it had arrived, so that it could be fetched back; and another delivery that could be begun. */
 async function bothAtHand() {
@@ -15,6 +15,7 @@ async function bothAtHand() {
   );
   const arrived = await bought({ deliverTo: "venice" });
   await arrive(arrived);
+  await prove(arrived.customer);
   await world.database.rows(
     `insert into refunds (id, payment, amount_cents, status, created_at) values ('re_' || $1, $1, 1000, 'succeeded', now())`,
     [arrived.payment],

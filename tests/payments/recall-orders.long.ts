@@ -1,21 +1,22 @@
-/** Refunded after it had arrived in Venice: every order of its events, repeated, and with one lost, ends in one state. */
-import { expect, test } from "vitest";
-import { everyOrder, repeated } from "../support/arrival-orders.ts";
-import { chanceOf } from "../support/random.ts";
-import { cameBack, useRecalled } from "../support/recalling.ts";
+/** Refunded after it had arrived in Venice: fetched back once, in every order of its events, repeated, and with any of them lost. */
+import { afterAll, test } from "vitest";
+import { refundedAfterDelivery } from "../support/payment-scenarios.ts";
+import { holdToOneEnd, usePermutations } from "../support/permuting.ts";
+import { useVenice } from "../support/recalling.ts";
 import { booksBalance, useWorld } from "../support/world.ts";
 
-const world = useWorld();
-const fetchedBack = useRecalled(world);
-const chance = chanceOf(3);
+const world = useWorld({ DATABASE_DRIVER: "pg" });
+const permutations = usePermutations(world, useVenice(world));
+const hourMs = 3_600_000;
 
-test.each(everyOrder(4).map((order) => ({ order, name: order.join(" ") })))("$name", async ({ order }) => {
-  const plain = order.map((index) => ({ index, isCopy: false }));
-  const books = await fetchedBack(plain);
-  expect(books).toMatchObject(cameBack);
-  expect(await fetchedBack(repeated(chance, order))).toEqual(books);
-  // The last comes after all, as another event.
-  const late = plain.map((arrival, place) => ({ ...arrival, isCopy: place === plain.length - 1 }));
-  expect(await fetchedBack(late)).toEqual(books);
+test(
+  refundedAfterDelivery.name,
+  async () => {
+    await holdToOneEnd(permutations, refundedAfterDelivery, { all: 24, some: 0, others: 24 }, 2);
+  },
+  hourMs,
+);
+
+afterAll(async () => {
   await booksBalance(world);
 });

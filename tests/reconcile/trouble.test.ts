@@ -1,4 +1,8 @@
 /** Dead endpoints, events that cannot be applied or read, Stripe away, and times that Stripe's list doesn't reach. */
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { text } from "node:stream/consumers";
+import StripeSdk from "stripe";
 import { afterEach, expect, test } from "vitest";
 import { deliver, eventsOf, useWorld } from "../support/world.ts";
 import { DAY, HOUR, MINUTE, useShop } from "./shop.ts";
@@ -45,6 +49,51 @@ test("an endpoint that is switched off: what it misses is fetched, the operator 
   await shop.run();
   expect(await shop.openAlerts()).toEqual([]);
   expect(await shop.end(missed)).toMatchObject({ wallet: 100_000, credits: 1 });
+});
+
+test("Stripe has switched the endpoint off: nothing is delivered, everything is credited, and nothing twice once it is on again", async () => {
+  const server = createServer((request, response) => {
+    void text(request)
+      .then(async (body) => (await deliver(JSON.parse(body) as object)).status)
+      .then((status) => response.writeHead(status).end());
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  const sdk = new StripeSdk(process.env["STRIPE_SECRET_KEY"] ?? "", world.stripe.sdkConfig);
+  const endpoint = await sdk.webhookEndpoints.create({
+    url: `http://127.0.0.1:${port}`,
+    enabled_events: ["*"],
+  });
+  const enable = async (enabled: boolean) => {
+    await sdk.webhookEndpoints.update(endpoint.id, { disabled: !enabled });
+  };
+  const heard = await shop.paid();
+  await world.stripe.flush();
+  expect(await shop.end(heard)).toMatchObject({ status: "paid", wallet: 100_000 });
+
+  await enable(false);
+  shop.advance(HOUR);
+  const missed = await shop.paid();
+  world.stripe.refund(heard.sessionId);
+  await world.stripe.flush();
+  expect(await shop.end(missed)).toMatchObject({ status: "open" });
+  shop.advance(10 * MINUTE);
+  await shop.run();
+  expect(await shop.end(missed)).toMatchObject({ status: "paid", wallet: 100_000, credits: 1 });
+  expect(await shop.end(heard)).toMatchObject({ wallet: 0, credits: 1 });
+  expect(await shop.openAlerts()).toEqual(["webhook_silent"]);
+  await shop.agrees();
+
+  await enable(true);
+  const after = await shop.paid();
+  await world.stripe.flush();
+  expect(await shop.end(after)).toMatchObject({ status: "paid", wallet: 100_000, credits: 1 });
+  shop.advance(10 * MINUTE);
+  expect(await shop.run()).toMatchObject({ events: 0 });
+  expect(await shop.end(missed)).toMatchObject({ wallet: 100_000, credits: 1 });
+  expect(await shop.openAlerts()).toEqual([]);
+  await sdk.webhookEndpoints.del(endpoint.id);
+  server.close();
 });
 
 test("an event younger than two minutes is the webhook's", async () => {

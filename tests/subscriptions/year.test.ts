@@ -51,8 +51,8 @@ async function unitCosts(who: Subscriber): Promise<number> {
 }
 
 async function cardOf({ stripeCustomer }: Subscriber): Promise<string> {
-  const [subscription] = (await sdk().subscriptions.list({ customer: stripeCustomer })).data;
-  const card = subscription?.default_payment_method;
+  const customer = await sdk().customers.retrieve(stripeCustomer);
+  const card = customer.deleted === true ? null : customer.invoice_settings.default_payment_method;
   if (typeof card !== "string") throw new Error("no card");
   return card;
 }
@@ -121,16 +121,19 @@ test("state, entitlements, ducats and letters are right at every step", { timeou
   await bring();
   expect(await standing(marco)).toEqual({ tier: "builder", state: "active" });
   expect((await granted(marco)).at(-1)).toEqual(["2026-04-24", 250]);
+  await passTo("2026-05-25T12:00:00Z");
+  expect(await standing(marco)).toEqual({ tier: "builder", state: "active" });
+  expect((await granted(marco)).at(-1)).toEqual(["2026-05-24", 250]);
 
   // The next one is declined, and nobody mends it: seven days, then Explorer.
   for (const { id } of (await sdk().customers.listPaymentMethods(marco.stripeCustomer)).data)
     world.stripe.turnCard(id, declining);
-  await passTo("2026-05-31T08:00:00Z");
+  await passTo("2026-07-01T08:00:00Z");
   expect(await standing(marco)).toEqual({ tier: "builder", state: "grace" });
-  await passTo("2026-05-31T10:00:00Z");
+  await passTo("2026-07-01T10:00:00Z");
   expect(await standing(marco)).toEqual({ tier: "explorer", state: "lapsed" });
   expect(await unitCosts(marco)).toBe(10);
-  await passTo("2026-07-01T09:00:00Z");
+  await passTo("2026-08-01T09:00:00Z");
   expect(await standing(marco)).toEqual({ tier: "explorer", state: "ended" });
   expect(await letters(marco)).toEqual([
     ...["tier_change", "trial_ending", "tier_change", "tier_change", "renewal_failed", "renewal_recovered"],
@@ -143,8 +146,8 @@ test("state, entitlements, ducats and letters are right at every step", { timeou
   await start(marco, "builder", "year");
   expect(await standing(marco)).toEqual({ tier: "builder", state: "active" });
   expect((await invoices(marco))[0]).toMatchObject({ amount_paid: 99_000 });
-  await passTo("2026-10-15T09:00:00Z");
-  const months = ["2026-07-01", "2026-08-01", "2026-09-01", "2026-10-01"].map((month) => [month, 250]);
+  await passTo("2026-11-15T09:00:00Z");
+  const months = ["2026-08-01", "2026-09-01", "2026-10-01", "2026-11-01"].map((month) => [month, 250]);
   expect((await granted(marco)).slice(-4)).toEqual(months);
 
   // Cancelled, kept, cancelled again: served to the end of what is paid.
@@ -153,12 +156,14 @@ test("state, entitlements, ducats and letters are right at every step", { timeou
   await act(marco, { action: "keep" });
   expect(await standing(marco)).toEqual({ tier: "builder", state: "active" });
   await act(marco, { action: "cancel" });
-  await passTo("2027-06-30T12:00:00Z");
+  await passTo("2027-07-31T12:00:00Z");
   expect(await standing(marco)).toEqual({ tier: "builder", state: "ending" });
-  expect(await granted(marco)).toHaveLength(4 + 12);
-  await passTo("2027-07-02T12:00:00Z");
+  expect(await granted(marco)).toHaveLength(5 + 12);
+  await passTo("2027-08-02T12:00:00Z");
   expect(await standing(marco)).toEqual({ tier: "explorer", state: "ended" });
-  expect(await granted(marco)).toHaveLength(4 + 12);
+  expect(await granted(marco)).toHaveLength(5 + 12);
+
+  expect((await letters(marco)).slice(9)).toEqual(["tier_change", "tier_change"]);
 
   // Every dollar that Stripe took is in the books, and every ducat that was granted is there still.
   const paid = (await invoices(marco)).reduce((sum, invoice) => sum + invoice.amount_paid, 0);
@@ -174,6 +179,54 @@ test("state, entitlements, ducats and letters are right at every step", { timeou
   expect(Number(booked?.wallet)).toBe(ducats * 1_000 - Number(booked?.spent));
   await booksBalance(world);
 });
+
+test(
+  "years: a pause, a bank that asks, a renewal that is declined for good",
+  { timeout: 120_000 },
+  async () => {
+    const marco = await subscriber();
+    await start(marco, "builder", "year");
+    await passTo("2026-01-25T12:00:00Z");
+    expect(await standing(marco)).toEqual({ tier: "builder", state: "active" });
+    expect(await letters(marco)).toEqual(["tier_change", "trial_ending"]);
+
+    // What is paid is served through a pause.
+    await act(marco, { action: "pause" });
+    await passTo("2026-03-25T12:00:00Z");
+    expect(await standing(marco)).toEqual({ tier: "builder", state: "active" });
+    expect((await show(marco)).subscription.paused).toBe(true);
+    await act(marco, { action: "unpause" });
+    await passTo("2027-01-23T12:00:00Z");
+    expect(await granted(marco)).toHaveLength(12);
+
+    // The year's renewal: the bank wants to hear from him, and does.
+    world.stripe.turnCard(await cardOf(marco), "4000002760003184");
+    await passTo("2027-01-26T12:00:00Z");
+    expect(await standing(marco)).toEqual({ tier: "builder", state: "grace" });
+    expect((await show(marco)).subscription.openInvoice).toMatchObject({
+      dueCents: 99_000,
+      needsAction: true,
+    });
+    world.stripe.authenticateInvoice((await invoices(marco))[0]?.id ?? "", "completes");
+    await bring();
+    expect(await standing(marco)).toEqual({ tier: "builder", state: "active" });
+    expect(await letters(marco)).toEqual([
+      ...["tier_change", "trial_ending", "renewal_needs_action", "renewal_recovered"],
+    ]);
+
+    // The next one is declined, and nobody mends it.
+    world.stripe.turnCard(await cardOf(marco), declining);
+    await passTo("2028-01-30T12:00:00Z");
+    expect(await standing(marco)).toEqual({ tier: "builder", state: "grace" });
+    await passTo("2028-01-31T12:00:00Z");
+    expect(await standing(marco)).toEqual({ tier: "explorer", state: "lapsed" });
+    await passTo("2028-02-15T12:00:00Z");
+    expect(await standing(marco)).toEqual({ tier: "explorer", state: "ended" });
+    expect(await granted(marco)).toHaveLength(24);
+    expect((await letters(marco)).slice(4)).toEqual(["renewal_failed", "grace_ending", "tier_change"]);
+    await booksBalance(world);
+  },
+);
 
 function seconds(): number {
   return Math.floor(vi.getMockedSystemTime()?.getTime() ?? 0) / 1_000;

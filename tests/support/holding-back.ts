@@ -8,7 +8,8 @@ export function holdDeliveriesBack(world: World): void {
       "create function hold_back() returns trigger language plpgsql as $$ begin new.next_at := '2100-01-01'; return new; end $$",
     );
     await world.database.rows(
-      "create trigger hold_back before insert or update on deliveries for each row execute function hold_back()",
+      `create trigger hold_back before insert or update on deliveries for each row
+       when (new.status <> 'pending' or new.next_at <> '-infinity') execute function hold_back()`,
     );
   });
 }

@@ -2,8 +2,8 @@
 import { createHash } from "node:crypto";
 import type { World } from "./world.ts";
 
-export async function booksOf(world: World, purchaseId: string): Promise<object> {
-  const [row] = await world.database.rows<{ books: object }>(books, [purchaseId]);
+export async function booksOf(world: World, purchaseId: string): Promise<Record<string, unknown>> {
+  const [row] = await world.database.rows<{ books: Record<string, unknown> }>(books, [purchaseId]);
   if (!row) throw new Error(`no purchase ${purchaseId}`);
   return row.books;
 }
@@ -12,7 +12,8 @@ export function digestOf(said: object): string {
   return createHash("sha256").update(JSON.stringify(said)).digest("hex").slice(0, 16);
 }
 
-// Payments are those that settled the purchase or were set aside for it; each part is ordered by what it says.
+// Payments are those that settled the purchase or were set aside for it; each part is ordered by what it says. A request that
+// was refused has changed nothing.
 const books = `
   with bought as (select * from purchases where id = $1),
   paid as (
@@ -45,8 +46,8 @@ const books = `
     'quarantines', (select jsonb_agg(jsonb_build_array(reason, amount_cents, currency) order by reason, amount_cents)
       from quarantines where purchase_id = $1),
     'requests', (select jsonb_agg(jsonb_build_array(state, amount_cents, reason) order by state, amount_cents)
-      from refund_requests where purchase_id = $1),
-    'open_debt', (select open_millis from refund_debts where purchase_id = $1),
+      from refund_requests where purchase_id = $1 and state <> 'refused'),
+    'open_debt', coalesce((select open_millis from refund_debts where purchase_id = $1), 0),
     'recalls', (select jsonb_agg(jsonb_build_array(state, millis)) from recalls where purchase_id = $1),
     'ledgers', (select jsonb_object_agg(ledger, amount order by ledger) from (
       select ledger, sum(amount) as amount from entries where transaction_id in (select id from posted)

@@ -1,4 +1,5 @@
 /** Lives of a payment at Stripe, act by act, and what each must come to in the books, however its events arrive. */
+import { expect } from "vitest";
 import type { StripeStandIn } from "../../dev/stripe/start.ts";
 
 /** One purchase at Stripe, and what has come of it so far. */
@@ -10,11 +11,17 @@ export type Stage = {
   disputeId: string;
 };
 
+export type AtStripe = (stage: Stage) => unknown;
+
+/** What becomes of the ducats meanwhile: some are spent from the wallet; or they have arrived in Venice. */
+export type Use = "spent" | "arrived";
+export const spentMillis = 70_000;
+
 export type Scenario = {
   readonly name: string;
   readonly deliverTo: "wallet" | "venice";
-  /** What happens at Stripe, one after the other. */
-  readonly acts: readonly ((stage: Stage) => unknown)[];
+  /** What happens, one after the other; a payment at Stripe comes first. */
+  readonly acts: readonly (AtStripe | Use)[];
   /** Types that carry nothing which the others don't: left out where there would be more than seven events. */
   readonly without?: readonly string[];
   /** Our own outbox asks Stripe for something, too. */
@@ -29,14 +36,38 @@ export type Ending = {
   readonly frozen: number;
   readonly burned: number;
   readonly clearing: number;
+  /** Null, and nothing, where it is not said. */
+  readonly lastDecline?: string;
+  readonly atRisk?: number;
+  readonly owed?: number;
+  readonly fetchedBack?: number;
 };
 
 /** A starter pack: $10.00 for 100 ducats. */
+const unpaid = { wallet: 0, frozen: 0, burned: 0, clearing: 0 };
 const untouched = { status: "paid", wallet: 100_000, frozen: 0, burned: 0, clearing: 1_000 };
 const pendingCard = "4000000000007726";
+const emptyCard = "4000000000009995";
 
 const pay = ({ stripe, sessionId }: Stage) => stripe.pay(sessionId);
+const payLess = ({ stripe, sessionId }: Stage) => {
+  const session = stripe.world.sessions.get(sessionId);
+  if (session) session.amount_total = 900;
+  stripe.pay(sessionId);
+};
+/** The bank takes it before we hear of it. */
+const payAgainDisputed = (stage: Stage) => {
+  const { session } = stage.stripe.payAgain(stage.sessionId);
+  stage.disputeId = stage.stripe.openDispute(session.id).id;
+};
 const payByDebit = ({ stripe, sessionId }: Stage) => stripe.pay(sessionId, { bankDebit: true });
+/** One second before what comes next: Stripe's times are cut to seconds. */
+const decline = ({ stripe, sessionId }: Stage) => {
+  stripe.clock.advance(-1_000);
+  stripe.decline(sessionId);
+  stripe.clock.advance(1_000);
+};
+const declineAgain = ({ stripe, sessionId }: Stage) => stripe.decline(sessionId, { card: emptyCard });
 const refund = (amount?: number) => (stage: Stage) => {
   const how = amount === undefined ? {} : { amount };
   stage.refundId = stage.stripe.refund(stage.sessionId, how).id;
@@ -49,7 +80,7 @@ const dispute =
     stage.disputeId = stage.stripe.openDispute(stage.sessionId, how).id;
   };
 const decide =
-  (decision: "won" | "lost" | "warning_closed") =>
+  (decision: "won" | "lost" | "warning_closed" | "prevented") =>
   ({ stripe, disputeId }: Stage) =>
     stripe.decideDispute(disputeId, decision);
 
@@ -65,7 +96,19 @@ export const scenarios: readonly Scenario[] = [
     name: "a bank debit that fails",
     deliverTo: "wallet",
     acts: [payByDebit, ({ stripe, sessionId }) => stripe.settleDebit(sessionId, "fails")],
-    ends: { status: "failed", wallet: 0, frozen: 0, burned: 0, clearing: 0 },
+    ends: { ...unpaid, status: "failed", lastDecline: "Your bank did not make the payment." },
+  },
+  {
+    name: "declined twice",
+    deliverTo: "wallet",
+    acts: [decline, declineAgain],
+    ends: { ...unpaid, status: "open", lastDecline: "Your card has insufficient funds." },
+  },
+  {
+    name: "declined twice, then paid",
+    deliverTo: "wallet",
+    acts: [decline, declineAgain, pay],
+    ends: untouched,
   },
   {
     name: "refunded before the payment is known",
@@ -128,6 +171,12 @@ export const scenarios: readonly Scenario[] = [
     ends: untouched,
   },
   {
+    name: "a warning that is prevented from becoming a dispute",
+    deliverTo: "wallet",
+    acts: [pay, dispute(undefined, "warning_needs_response"), decide("prevented")],
+    ends: untouched,
+  },
+  {
     name: "a warning that becomes a dispute, which is won",
     deliverTo: "wallet",
     acts: [
@@ -151,10 +200,70 @@ export const scenarios: readonly Scenario[] = [
     ends: { ...untouched, wallet: 75_000, burned: 25_000, clearing: 750 },
   },
   {
+    name: "most of it spent, then refunded",
+    deliverTo: "wallet",
+    acts: [pay, "spent", refund()],
+    ends: { ...untouched, wallet: 0, burned: 100_000, clearing: 0, owed: spentMillis },
+  },
+  {
+    name: "most of it spent, then a refund that fails",
+    deliverTo: "wallet",
+    acts: [pay, "spent", refund(), failRefund],
+    ends: { ...untouched, wallet: 100_000 - spentMillis },
+  },
+  {
+    name: "most of it spent, then disputed",
+    deliverTo: "wallet",
+    acts: [pay, "spent", dispute()],
+    ends: { ...untouched, wallet: 0, frozen: 100_000 - spentMillis, clearing: 0, atRisk: spentMillis },
+  },
+  {
+    name: "most of it spent, then a dispute that is won",
+    deliverTo: "wallet",
+    acts: [pay, "spent", dispute(), decide("won")],
+    ends: { ...untouched, wallet: 100_000 - spentMillis },
+  },
+  {
+    name: "most of it spent, then refunded in part, and a dispute of the rest that is lost",
+    deliverTo: "wallet",
+    acts: [pay, "spent", refund(400), dispute(600), decide("lost")],
+    ends: { ...untouched, wallet: 0, burned: 100_000, clearing: 0, owed: spentMillis },
+  },
+  {
     name: "two payments for one purchase",
     deliverTo: "wallet",
     acts: [pay, ({ stripe, sessionId }) => stripe.payAgain(sessionId)],
     asksStripe: true,
     ends: untouched,
   },
+  {
+    name: "a second payment that is disputed, which is lost",
+    deliverTo: "wallet",
+    acts: [pay, payAgainDisputed, decide("lost")],
+    without: ["payment_intent.succeeded"],
+    asksStripe: true,
+    ends: untouched,
+  },
+  {
+    name: "a second payment that is disputed, which is won: it is sent back",
+    deliverTo: "wallet",
+    acts: [pay, payAgainDisputed, decide("won")],
+    without: ["payment_intent.succeeded"],
+    asksStripe: true,
+    ends: untouched,
+  },
+  {
+    name: "a payment of another amount, which is refunded: nobody has to look at it any more",
+    deliverTo: "wallet",
+    acts: [payLess, refund()],
+    ends: { ...unpaid, status: expect.not.stringMatching("review") as string },
+  },
 ];
+
+/** Needs Venice beside the harness. */
+export const refundedAfterDelivery: Scenario = {
+  name: "refunded after it had arrived in Venice",
+  deliverTo: "venice",
+  acts: [pay, "arrived", refund()],
+  ends: { ...untouched, wallet: 0, burned: 100_000, clearing: 0, fetchedBack: 100_000 },
+};

@@ -14,7 +14,14 @@ import { venice } from "../../lib/venice/open.ts";
 import { everyOrder, repeated, shuffled, type Arrival } from "./arrival-orders.ts";
 import { holdDeliveriesBack } from "./holding-back.ts";
 import { booksOf, digestOf } from "./payment-books.ts";
-import type { Ending, Scenario, Stage } from "./payment-scenarios.ts";
+import {
+  spentMillis,
+  type AtStripe,
+  type Ending,
+  type Scenario,
+  type Stage,
+  type Use,
+} from "./payment-scenarios.ts";
 import { chanceOf, type Chance } from "./random.ts";
 import { appAt, deliver, type StripeEvent, type World } from "./world.ts";
 
@@ -34,18 +41,24 @@ type Bought = Stage & { readonly purchaseId: string; readonly own: StripeEvent[]
 type Gap = { readonly listed: readonly StripeEvent[]; readonly lost: number; readonly hasMore: boolean };
 type Outcome = { readonly digest: string; readonly books: object };
 
-export function usePermutations(world: World) {
+/** By their numbers: how the events arrive, and which never do, so that we have to fetch them. */
+type Plan = { readonly arrivals: readonly Arrival[]; readonly lost?: readonly number[] };
+
+/** What Venice does, where a scenario needs it: what waits is carried out, and what is owed is fetched back. */
+export type Venice = { arrive(): Promise<void>; fetchBack(): Promise<void> };
+
+/** Without Venice what waits for it stays where it is: this is about money. */
+export function usePermutations(world: World, inVenice?: Venice) {
   let copies = 0;
   let buyers = 0;
-  let looking = Promise.resolve<object>({});
+  let asking = Promise.resolve<unknown>(undefined);
   let gaps: Gap[] = [];
   let closing = Promise.resolve();
   let next: Promise<void> | undefined;
   const listed = new Set<string>();
   const passwordHash = "no password";
 
-  // What waits for Venice stays where it is: this is about money.
-  holdDeliveriesBack(world);
+  if (!inVenice) holdDeliveriesBack(world);
   const { log } = console;
   beforeAll(() => {
     // A line for each of a hundred thousand requests.
@@ -56,20 +69,27 @@ export function usePermutations(world: World) {
     console.log = log;
   });
 
-  /** A new customer's unpaid starter pack, by the capabilities behind the doors. */
+  /** A new customer's unpaid starter pack, by the capabilities behind the doors. In Venice he has proved who he is there. */
   async function order(deliverTo: "wallet" | "venice"): Promise<Bought> {
     buyers += 1;
     const app = openApp({ db, stripe, promotionCodes, venice });
     const id = app.newId("acc");
     const session = newSession(app);
+    const citizen = inVenice ? `buyer${buyers}` : "RialtoBanker";
+    if (inVenice) world.airtable.addCitizen({ Username: citizen, Ducats: 0, InVenice: true });
     const now = app.clock();
     const link = newMailedToken(app);
     const token = { id: link.id, hash: Buffer.from(link.hash).toString("hex"), expiresAt: "2100-01-01" };
     await app.db.query(
-      sql`select sign_up(${now}::timestamptz, '{}', ${id}, ${`buyer${buyers}@example.com`}, ${passwordHash}, 'RialtoBanker',
+      sql`select sign_up(${now}::timestamptz, '{}', ${id}, ${`buyer${buyers}@example.com`}, ${passwordHash}, ${citizen},
         ${JSON.stringify(token)}::jsonb)`,
       z.unknown(),
     );
+    if (inVenice)
+      await world.database.rows(
+        "update accounts set wallet = 'wallet of ' || id, citizen_proved_at = now() where id = $1",
+        [id],
+      );
     await app.db.query(
       sql`select complete_sign_in(${now}::timestamptz, '{}', ${id}, ${passwordHash}, null, ${session.row}::jsonb)`,
       z.unknown(),
@@ -96,7 +116,7 @@ export function usePermutations(world: World) {
   }
 
   /** Lets one thing happen at Stripe; the events that carry it. */
-  function happens(scenario: Scenario, act: Scenario["acts"][number], bought: Bought): StripeEvent[] {
+  function happens(scenario: Scenario, act: AtStripe, bought: Bought): StripeEvent[] {
     bought.own.push(...news());
     act(bought);
     return news().filter(({ type }) => actedOn.test(type) && !scenario.without?.includes(type));
@@ -171,16 +191,36 @@ export function usePermutations(world: World) {
       if (actedOn.test(event.type) && rereads.test(event.type)) await send(event);
   }
 
-  /** One connection looks, one question at a time. */
+  /** There is one connection: one question at a time. */
+  function ask<Answer>(question: () => Promise<Answer>): Promise<Answer> {
+    const answer = asking.then(question);
+    asking = answer.catch(() => undefined);
+    return answer;
+  }
+
   async function look({ purchaseId }: Bought): Promise<Outcome> {
-    const said = await (looking = looking.then(() => booksOf(world, purchaseId)));
+    const said = await ask(() => booksOf(world, purchaseId));
     return { digest: digestOf(said), books: said };
+  }
+
+  async function use(what: Use, { purchaseId }: Bought): Promise<void> {
+    if (what === "spent")
+      await ask(() =>
+        world.database.rows(
+          `select post(now(), 'spend:' || id, 'usage', array[('wallet', account_id, -$2::bigint)::leg, ('spent', null, $2)::leg])
+           from purchases where id = $1`,
+          [purchaseId, spentMillis],
+        ),
+      );
+    else if (inVenice) await inVenice.arrive();
+    else throw new Error("there is no Venice for it to arrive in");
   }
 
   /** With a gap it is closed by one run, and a second one changes nothing. */
   async function outcome(scenario: Scenario, bought: Bought, gap?: Gap): Promise<Outcome> {
     if (gap) await closeGap(gap);
     if (scenario.asksStripe) await answerOwn(bought);
+    await inVenice?.fetchBack();
     const ended = await look(bought);
     if (gap) {
       await closeGap({ ...gap, lost: 0, hasMore: false });
@@ -190,24 +230,37 @@ export function usePermutations(world: World) {
     return ended;
   }
 
-  /** The Stripe side at its end, then the events in this order. */
-  async function arriving(
-    scenario: Scenario,
-    order_: (count: number) => { readonly arrivals: readonly Arrival[]; readonly lost?: readonly number[] },
-  ): Promise<Outcome> {
+  /** The Stripe side at its end, then the events by plan; all in their order without one. */
+  async function arriving(scenario: Scenario, plan?: Plan): Promise<Outcome & { readonly count: number }> {
     const bought = await order(scenario.deliverTo);
-    const events = scenario.acts.flatMap((act) => happens(scenario, act, bought));
-    const { arrivals, lost = [] } = order_(events.length);
+    const events: StripeEvent[] = [];
+    let fetched = 0;
+    for (const act of scenario.acts) {
+      if (typeof act === "function") {
+        events.push(...happens(scenario, act, bought));
+        continue;
+      }
+      // By then we have heard of the payment: by what comes first of it, or from Stripe's list when all of it is lost.
+      const arrivals = plan?.arrivals ?? [{ index: 0 }];
+      const first = arrivals.find(({ index }) => index < events.length);
+      if (first) await send(pick(events, first.index));
+      else await closeGap({ listed: [...events], lost: (fetched = events.length), hasMore: false });
+      await use(act, bought);
+    }
+    const { arrivals, lost = [] } = plan ?? { arrivals: plain([...events.keys()]) };
     for (const { index, isCopy } of arrivals) await send(pick(events, index), isCopy);
     const hasMore = scenario.asksStripe === true;
-    const gap = lost.length > 0 ? { listed: events, lost: lost.length, hasMore } : undefined;
-    return await outcome(scenario, bought, gap);
+    const missing = lost.filter((index) => index >= fetched).length;
+    const gap = lost.length > 0 ? { listed: events, lost: missing, hasMore } : undefined;
+    return { ...(await outcome(scenario, bought, gap)), count: events.length };
   }
 
   /** Each event as soon as it happens. */
   async function live(scenario: Scenario): Promise<Outcome> {
     const bought = await order(scenario.deliverTo);
-    for (const act of scenario.acts) for (const event of happens(scenario, act, bought)) await send(event);
+    for (const act of scenario.acts)
+      if (typeof act === "function") for (const event of happens(scenario, act, bought)) await send(event);
+      else await use(act, bought);
     return await outcome(scenario, bought);
   }
 
@@ -217,6 +270,12 @@ export function usePermutations(world: World) {
     let late: StripeEvent[] = [];
     let unpaid: StripeEvent[] = [];
     for (const [index, act] of scenario.acts.entries()) {
+      if (typeof act !== "function") {
+        if (unpaid.length > 0) await send(chance.pick(unpaid));
+        unpaid = [];
+        await use(act, bought);
+        continue;
+      }
       const fresh = shuffled(chance, happens(scenario, act, bought));
       if (index === 0) unpaid = fresh.filter(({ type }) => !rereads.test(type));
       const chosen =
@@ -233,7 +292,7 @@ export function usePermutations(world: World) {
     return await outcome(scenario, bought);
   }
 
-  return { arriving, live, lossy };
+  return { arriving, live, lossy, width: inVenice ? 1 : 6 };
 }
 
 /** Of the last act's events one, where it only says that something changed; the payment itself, if nothing has told of it. */
@@ -262,18 +321,15 @@ type Count = { readonly orders: number; readonly seconds: number };
 
 /** Runs a scenario every way, `limit` orders of each kind at most, and holds all of them to one end. */
 export async function holdToOneEnd(
-  { arriving, live, lossy }: ReturnType<typeof usePermutations>,
+  { arriving, live, lossy, width }: ReturnType<typeof usePermutations>,
   scenario: Scenario,
   limits: Limits,
   seed: number,
 ): Promise<Count> {
   const startedAt = performance.now();
   const chance = chanceOf(seed);
-  let inOrder: readonly number[] = [];
-  const reference = await arriving(scenario, (count) => {
-    inOrder = Array.from({ length: count }, (_, index) => index);
-    return { arrivals: plain(inOrder) };
-  });
+  const reference = await arriving(scenario);
+  const inOrder = Array.from({ length: reference.count }, (_, index) => index);
   expectEnding(reference.books, scenario.ends);
   const all = everyOrder(inOrder.length);
   const chosen = all.length <= limits.all ? all : shuffled(chance, all).slice(0, limits.some);
@@ -282,35 +338,32 @@ export async function holdToOneEnd(
     { name: "live", run: () => live(scenario) },
     ...chosen.map((order) => ({
       name: `order ${order.join(" ")}`,
-      run: () => arriving(scenario, () => ({ arrivals: plain(order) })),
+      run: () => arriving(scenario, { arrivals: plain(order) }),
     })),
     ...others.map((order) => {
       const arrivals = repeated(chance, order);
       return {
         name: `repeated ${arrivals.map(({ index, isCopy }) => `${index}${isCopy ? "'" : ""}`).join(" ")}`,
-        run: () => arriving(scenario, () => ({ arrivals })),
+        run: () => arriving(scenario, { arrivals }),
       };
     }),
     // Complete: each event lost, and all of them. The others come in their order.
     ...[...inOrder.map((index) => [index]), inOrder].map((lost) => ({
       name: `lost ${lost.join(" ")} of their order`,
       run: () =>
-        arriving(scenario, () => ({
-          arrivals: plain(inOrder.filter((index) => !lost.includes(index))),
-          lost,
-        })),
+        arriving(scenario, { arrivals: plain(inOrder.filter((index) => !lost.includes(index))), lost }),
     })),
     // As many orders as were chosen: the last of one is lost, and so is each event in every order of the others where all are.
     ...others.map((order) => ({
       name: `lost ${order.join(" ")}`,
-      run: () => arriving(scenario, () => ({ arrivals: plain(order.slice(0, -1)), lost: order.slice(-1) })),
+      run: () => arriving(scenario, { arrivals: plain(order.slice(0, -1)), lost: order.slice(-1) }),
     })),
     ...Array.from({ length: limits.others }, (_, nth) => ({
       name: `lossy ${nth}`,
       run: () => lossy(scenario, chanceOf(seed * 1_000 + nth)),
     })),
   ];
-  await atOnce(scenario.asksStripe ? 1 : 6, runs, async ({ name, run }) => {
+  await atOnce(scenario.asksStripe ? 1 : width, runs, async ({ name, run }) => {
     const ended = await run();
     if (ended.digest !== reference.digest)
       expect({ scenario: scenario.name, name, books: ended.books }).toEqual({
@@ -335,19 +388,29 @@ async function atOnce<T>(width: number, all: readonly T[], work: (each: T) => Pr
 }
 
 const endingSchema = z.object({
-  purchase: z.object({ status: z.string(), burned_millis: z.number() }),
-  balances: z.object({ wallet: z.number(), frozen: z.number() }),
+  purchase: z.object({
+    status: z.string(),
+    burned_millis: z.number(),
+    at_risk_millis: z.number(),
+    last_decline: z.string().nullable(),
+  }),
+  balances: z.object({ wallet: z.number(), frozen: z.number(), debt: z.number() }),
   ledgers: z.record(z.string(), z.number()).nullable(),
+  recalls: z.array(z.tuple([z.literal("done"), z.number()])).nullable(),
   unhandled: z.literal(0),
 });
 
 function expectEnding(books: object, ends: Ending): void {
-  const { purchase, balances, ledgers } = endingSchema.parse(books);
+  const { purchase, balances, ledgers, recalls } = endingSchema.parse(books);
   expect({
     status: purchase.status,
     wallet: balances.wallet,
     frozen: balances.frozen,
     burned: purchase.burned_millis,
     clearing: ledgers?.["stripe_clearing"] ?? 0,
-  }).toEqual(ends);
+    lastDecline: purchase.last_decline,
+    atRisk: purchase.at_risk_millis,
+    owed: 0 - balances.debt,
+    fetchedBack: (recalls ?? []).reduce((sum, [, millis]) => sum + millis, 0),
+  }).toEqual({ lastDecline: null, atRisk: 0, owed: 0, fetchedBack: 0, ...ends });
 }

@@ -101,6 +101,18 @@ export function useReversals(world: World) {
     );
   }
 
+  /** The customer's wallet has proved the citizen: his alone from now on. */
+  async function prove(customer: Customer): Promise<void> {
+    await world.database.rows(
+      "update accounts set wallet = null, citizen_proved_at = null where citizen = $1",
+      [customer.citizen],
+    );
+    await world.database.rows(
+      "update accounts set wallet = 'wallet of ' || id, citizen_proved_at = now() where id = $1",
+      [customer.id],
+    );
+  }
+
   async function dollars() {
     const rows = await world.database.rows<{ ledger: string; amount: string }>(
       "select ledger, amount from trial_balance where currency = 'USD' and amount <> 0",
@@ -116,6 +128,7 @@ export function useReversals(world: World) {
     purchase,
     spend,
     arrive,
+    prove,
     dollars,
     admin: () => admin,
     /** The payment's end of the record, for a test that delivers on its own. */

@@ -6,6 +6,8 @@ import { tierLookupKey, type Interval, type TierId } from "../../lib/catalog/tie
 import { sql } from "../../lib/db/port.ts";
 import { grantsJson } from "../../lib/subscription/reread.ts";
 import * as z from "zod";
+import { plantSession } from "../authorisation/people.ts";
+import { call, type Called } from "./call.ts";
 import type { TestDatabase } from "./database.ts";
 import { appAt, deliver, newCustomer, type Customer, type StripeEvent, type World } from "./world.ts";
 
@@ -36,6 +38,7 @@ export type Subscribers = ReturnType<typeof useSubscribers>;
 /** Time is ours and Stripe's alike: it begins at `from` and moves when it is told to. */
 export function useSubscribers(world: World, from: string) {
   let mark = 0;
+  let acts = 0;
   const sdk = () => new StripeSdk("sk_test_cascade", world.stripe.sdkConfig);
 
   beforeEach(() => {
@@ -93,6 +96,32 @@ export function useSubscribers(world: World, from: string) {
     });
   }
 
+  /** As a signed-in customer asks `subscription`; each time with another key, unless one is given. */
+  async function act({ id }: Pick<Customer, "id">, json: object, key?: string): Promise<Called> {
+    acts += 1;
+    const { token } = await plantSession(world, id);
+    // Limits are another file's.
+    await world.upstash.clear();
+    return await call("subscription", { json, token, headers: { "idempotency-key": key ?? `act-${acts}` } });
+  }
+
+  /** Through the payment page, with a card that is good, its events delivered. Answers the subscription's id. */
+  async function startByPage(who: Subscriber, tier: TierId, period: Interval): Promise<string> {
+    const { body } = await act(who, { action: "start", tier, period });
+    world.stripe.pay(/cs_[A-Za-z0-9_]+/.exec(String(body.url))?.[0] ?? "");
+    await bring();
+    const [started] = (await sdk().subscriptions.list({ customer: who.stripeCustomer })).data;
+    if (!started) throw new Error("nothing was started");
+    return started.id;
+  }
+
+  /** Previews a change and has it made as it was previewed. */
+  async function change(who: Subscriber, tier: TierId, period: Interval, key?: string): Promise<Called> {
+    const { body } = await act(who, { action: "preview", tier, period });
+    const { prorationAt, dueNowCents } = body;
+    return await act(who, { action: "change", tier, period, prorationAt, dueNowCents }, key);
+  }
+
   /** What happened at Stripe since the last call, each event once. */
   function news(): StripeEvent[] {
     const fresh = world.stripe.events.since(mark);
@@ -142,7 +171,7 @@ export function useSubscribers(world: World, from: string) {
   async function granted({ id }: Pick<Customer, "id">): Promise<readonly (readonly [string, number])[]> {
     const rows = await world.database.rows<{ month: string; ducats: number }>(
       `select to_char(g.month_start at time zone 'UTC', 'YYYY-MM-DD') as month, (g.millis / 1000)::int as ducats
-       from grants g join subscriptions s on s.id = g.subscription_id where s.account_id = $1 order by g.month_start`,
+       from grants g join subscriptions s on s.id = g.subscription_id where s.account_id = $1 and g.millis > 0 order by g.month_start`,
       [id],
     );
     return rows.map(({ month, ducats }) => [month, ducats] as const);
@@ -163,6 +192,9 @@ export function useSubscribers(world: World, from: string) {
     plantSubscriber,
     priceOf,
     subscribe,
+    act,
+    startByPage,
+    change,
     news,
     bring,
     passTo,

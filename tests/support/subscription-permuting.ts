@@ -1,12 +1,15 @@
 /** Gives a subscription's events to the webhook in any order, twice, at once or never, and reads what the books came to. */
 import { createHash } from "node:crypto";
 import { expect, vi } from "vitest";
+import * as z from "zod";
+import { sql } from "../../lib/db/port.ts";
 import { eventFact } from "../../lib/purchase/event-fact.ts";
+import { grantsJson, readSubscription } from "../../lib/subscription/reread.ts";
 import { everyOrder, repeated, shuffled } from "./arrival-orders.ts";
 import { chanceOf } from "./random.ts";
 import { start, type Stage, type SubscriptionScenario } from "./subscription-scenarios.ts";
 import type { Subscriber, Subscribers } from "./subscribing.ts";
-import { deliver, type StripeEvent, type World } from "./world.ts";
+import { appAt, deliver, type StripeEvent, type World } from "./world.ts";
 
 /** How many orders of a scenario, and how many of them with repetitions, with one event lost, and all at once. */
 type Limits = { readonly orders: number; readonly others: number };
@@ -47,7 +50,7 @@ export async function holdSubscriptionToOneEnd(
     ways.push((events) => one(inOrder(events).slice(0, -1)));
     ways.push((events) => atOnce(inOrder(events)));
   }
-  for (const way of [...ways, "live" as const]) {
+  for (const way of [...ways, "live" as const, "held" as const]) {
     const ended = await run(world, subscribers, scenario, way);
     if (ended.digest !== reference.digest)
       expect({ scenario: scenario.name, books: ended.books }).toEqual({
@@ -55,7 +58,7 @@ export async function holdSubscriptionToOneEnd(
         books: reference.books,
       });
   }
-  return { runs: ways.length + 2, events: count };
+  return { runs: ways.length + 3, events: count };
 }
 
 async function one(events: readonly StripeEvent[]): Promise<void> {
@@ -82,14 +85,17 @@ async function run(
   world: World,
   subscribers: Subscribers,
   scenario: SubscriptionScenario,
-  way: "live" | ((events: readonly StripeEvent[]) => Promise<void>),
+  way: "live" | "held" | ((events: readonly StripeEvent[]) => Promise<void>),
 ) {
   vi.setSystemTime(begin);
   const who = await subscribers.plantSubscriber();
   const stage: Stage = {
     ...subscribers,
     who,
+    stripe: world.stripe,
     subscription: undefined,
+    refundId: "",
+    disputeId: "",
     wait(ms) {
       vi.setSystemTime(Date.now() + ms);
       world.stripe.advance({ ms: 0 });
@@ -98,31 +104,54 @@ async function run(
       world.stripe.turnCard(who.card, card);
     },
   };
-  const news = () => subscribers.news().filter((event) => isActedOn(event) && isAbout(event, who));
+  const news = () => subscribers.news().filter((event) => isActedOn(event) && isAbout(world, event, who));
   if (scenario.begins) {
     await start(stage);
     await one(news());
   }
   const mine: StripeEvent[] = [];
+  const held: (object | null)[] = [];
   for (const act of scenario.acts) {
     await act(stage);
+    if (way === "held" && stage.subscription)
+      held.push(await readSubscription(appAt({ now: new Date() }), stage.subscription.id));
     const fresh = news();
     if (way === "live") await one(fresh);
     mine.push(...fresh);
   }
-  if (way !== "live") await way(mine);
+  if (typeof way === "function") await way(mine);
+  // What was read between the acts is saved when all is over, the newest first.
+  if (way === "held") {
+    await one(mine);
+    for (const read of held.toReversed()) await keep(read);
+  }
+  // The hourly work, for this account alone.
+  await world.database.rows("select keep_subscriptions($1, $2, $3, 1)", [
+    new Date(),
+    grantsJson,
+    who.id.slice(0, -1),
+  ]);
   const { tier, state } = await subscribers.standing(who);
   const months = await subscribers.granted(who);
   const books = await booksOf(world, who);
+  const left = scenario.ends.left && { left: await leftOf(world, who) };
   // What is over is no more work for Stripe's clock.
   await subscribers.sdk().customers.del(who.stripeCustomer);
   subscribers.news();
   return {
     events: mine.length,
-    ends: { tier, state, months: months.length },
+    ends: { tier, state, months: months.length, ...left },
     books,
     digest: createHash("sha256").update(JSON.stringify(books)).digest("hex"),
   };
+}
+
+async function keep(read: object | null): Promise<void> {
+  const { db, clock } = appAt({ now: new Date() });
+  await db.query(
+    sql`select keep_subscription(${clock()}::timestamptz, ${JSON.stringify(read)}::jsonb)`,
+    z.unknown(),
+  );
 }
 
 function isActedOn({ type, ...event }: StripeEvent): boolean {
@@ -134,23 +163,41 @@ function isActedOn({ type, ...event }: StripeEvent): boolean {
   return fact.effect !== "none" && fact.effect !== "new_card";
 }
 
-function isAbout(event: StripeEvent, { stripeCustomer }: Subscriber): boolean {
-  return JSON.stringify(event.data.object).includes(stripeCustomer);
+/** A refund and a dispute name the charge alone. */
+function isAbout({ stripe }: World, event: StripeEvent, { stripeCustomer }: Subscriber): boolean {
+  const said = JSON.stringify(event.data.object);
+  return (
+    said.includes(stripeCustomer) ||
+    stripe.world.charges
+      .oldestFirst()
+      .some(({ id, customer }) => customer === stripeCustomer && said.includes(id))
+  );
 }
 
-/** Without ids and times of reading; letters, which tell what was seen on the way, are left out. */
+async function leftOf(world: World, { id }: Subscriber) {
+  const [row] = await world.database.rows<Record<"wallet" | "frozen" | "debt", string>>(
+    "select wallet / 1000.0 as wallet, frozen / 1000.0 as frozen, -debt / 1000.0 as debt from balances where account_id = $1",
+    [id],
+  );
+  return { wallet: Number(row?.wallet), frozen: Number(row?.frozen), debt: Number(row?.debt) };
+}
+
+/** Without ids, times of reading and the number of postings; letters, which tell what was seen on the way, are left out. */
 async function booksOf(world: World, { id }: Subscriber): Promise<object> {
   const [row] = await world.database.rows<{ books: object }>(
     `with mine as (select * from subscriptions where account_id = $1),
        bills as (select i.* from subscription_invoices i join mine on mine.id = i.subscription_id)
      select jsonb_build_object(
        'subscription', (select jsonb_agg(to_jsonb(m) - 'id' - 'account_id' - 'ticket' - 'read_at') from mine m),
-       'invoices', (select jsonb_agg(to_jsonb(b) - 'id' - 'subscription_id' - 'payment' order by b.created_at, b.due_cents) from bills b),
+       'invoices', (select jsonb_agg(to_jsonb(b) - 'id' - 'subscription_id' - 'payment' - 'reversals' order by b.created_at, b.due_cents) from bills b),
        'grants', (select jsonb_agg(jsonb_build_array(g.month_start, g.tier, g.millis) order by g.month_start)
          from grants g join mine on mine.id = g.subscription_id),
        'balances', (select to_jsonb(b) - 'account_id' from balances b where account_id = $1),
        'dollars', (select sum(e.amount) from entries e join transactions t on t.id = e.transaction_id
          where e.ledger = 'stripe_clearing' and t.business_key in (select 'invoice:' || id from bills)),
+       'back', (select jsonb_agg(jsonb_build_array(r.amount_cents, r.status, r.posted) order by r.amount_cents, r.status) from (
+         select payment, amount_cents, status, posted from refunds union all select payment, amount_cents, status, posted from disputes) r
+         where r.payment in (select payment from bills)),
        'told', (select told_tier from accounts where id = $1),
        'unhandled', (select count(*) from stripe_events where state in ('parked', 'failed')
          and fact ->> 'paymentIntent' in (select payment from bills))) as books`,

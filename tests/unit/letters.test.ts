@@ -166,6 +166,10 @@ describe("letters about renewals", () => {
     },
   );
 
+  test.each(["renewal_failed", "grace_ending"] as const)("%s: leads to where the card is changed", (kind) => {
+    expect(write(kind).text).toContain(`${site}/account/#cards`);
+  });
+
   test("a bank that asks has not declined", () => {
     expect(write("renewal_failed").text).toContain("Your bank has declined $99.00 for Builder.");
     const asked = write("renewal_needs_action").text.replace(/\s+/g, " ");
@@ -184,4 +188,12 @@ test("the alert is for who runs the site", () => {
   expect(subject).toBe("CASCADE: reserve low (processor)");
   expect(text).toContain("because you run CASCADE");
   expect(write("receipt").text).toContain("because you have an account at CASCADE");
+});
+
+test("refunded, an invoice of a tier: what was taken, and what months to come bring no longer", () => {
+  const data = { invoiceId: "in_1", usdCents: 74_250, takenMillis: 0, notGrantedMillis: 2_250_000 };
+  const { text } = writeLetter("refunded", data, site);
+  expect(text).toMatch(/No longer granted: +2,250 ducats/);
+  expect(text).not.toContain("Taken back");
+  expect(text).not.toContain("urchase:");
 });

@@ -15,6 +15,7 @@ const purchase: BookedPurchase = {
   ...{ amountCents: cents(1_000n), bookedCents: cents(1_000n), openedAt: "2026-11-20T11:00:00Z" },
   ...{ undeliveredMillis: millis(100_000n), isDisputed: false },
   ...{ burnedMillis: millis(0n), burnDueMillis: millis(0n) },
+  ...{ setAsideMillis: millis(0n), setAsideDueMillis: millis(0n) },
 };
 const delivery: BookedDelivery = {
   ...{ id: `dlv_${"a".repeat(20)}`, purchaseId: "pur_1", millis: millis(100_000n), status: "executed" },
@@ -89,17 +90,29 @@ describe("payments", () => {
   });
 
   const refund = { id: "re_1", created: minutesAgo(60), payment: "pi_1", amountCents: 500, requestId: null };
+  const booked = {
+    ...{ id: "re_1", payment: "pi_1", status: "succeeded", amountCents: cents(500n) },
+    createdAt: "2026-11-20T11:00:00.000Z",
+  };
+  const found = ["refunded-not-reversed:pi_1"];
   test.each([
-    ["known", { status: "succeeded" }, { refunds: [{ id: "re_1", status: "pending" }] }, []],
+    ["known", { status: "succeeded" }, { refunds: [booked] }, []],
+    [
+      "known to be on its way",
+      { status: "succeeded" },
+      { refunds: [{ ...booked, status: "pending" }] },
+      found,
+    ],
+    [
+      "of another amount",
+      { status: "succeeded" },
+      { refunds: [{ ...booked, amountCents: cents(400n) }] },
+      found,
+    ],
     ["unknown", { status: "succeeded" }, {}, ["refunded-not-reversed:pi_1"]],
     ["unknown, and young", { status: "pending", created: minutesAgo(3) }, {}, []],
     ["unknown, and failed", { status: "failed" }, {}, []],
-    [
-      "failed, which the books don't know",
-      { status: "failed" },
-      { refunds: [{ id: "re_1", status: "pending" }] },
-      ["refunded-not-reversed:pi_1"],
-    ],
+    ["failed, which the books don't know", { status: "failed" }, { refunds: [booked] }, found],
     [
       "asked for by us a moment ago",
       { status: "pending", requestId: "rfd_1" },
@@ -113,6 +126,20 @@ describe("payments", () => {
     expect(
       paymentsOf({ ...stripe, changedLately: new Set(["re_1"]) }, { purchases: [purchase], ...books }),
     ).toEqual([]);
+  });
+
+  test.each([
+    ["of the time", booked, found],
+    ["of before", { ...booked, createdAt: "2026-11-01T12:00:00.000Z" }, []],
+    ["that failed", { ...booked, status: "failed" }, []],
+  ])("a refund %s that Stripe does not have", (_, refunds, expected) => {
+    const books = { purchases: [purchase], refunds: [refunds] };
+    expect(paymentsOf({ payments: [payment] }, books)).toEqual(expected);
+  });
+
+  test("ducats that are set aside for nothing", () => {
+    const frozen = { ...purchase, setAsideMillis: millis(100n) };
+    expect(paymentsOf({ payments: [payment] }, { purchases: [frozen] })).toEqual(found);
   });
 });
 

@@ -25,7 +25,7 @@ const purchase = (more: Partial<TakenPurchase> = {}): TakenPurchase => ({
 });
 
 const refund = (usdCents: number, status = "succeeded"): Happening => ({
-  ...{ kind: "refund", at: "2026-11-21T10:00:00Z", id: "re_1", usdCents, status },
+  ...{ kind: "refund", at: "2026-11-21T10:00:00Z", id: `re_${usdCents}`, usdCents, status },
 });
 const dispute = (status: string): Happening => ({
   ...{ kind: "dispute", at: "2026-11-21T10:00:00Z", id: "du_1", usdCents: 1_000, status },
@@ -55,6 +55,12 @@ describe("refunds", () => {
     const view = shown(purchase({ burnedMillis: 100_000 }), refund(1_000, "pending"));
     expect(view).toMatchObject({ headline: "Being refunded", settled: false });
     expect(view.steps.at(-1)?.mark).toBe("now");
+  });
+
+  test("that was on its way and has arrived is one, as it stands", () => {
+    const view = shown(purchase({ burnedMillis: 50_000 }), refund(500, "pending"), refund(500));
+    expect(view.detail).toContain("$5.00 of the price");
+    expect(view.steps.filter(({ title }) => title === "Refund of $5.00")).toMatchObject([{ mark: "done" }]);
   });
 
   test("of a part: the headline stays, the detail says how much", () => {

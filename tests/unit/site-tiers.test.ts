@@ -136,6 +136,11 @@ describe("the account's sentence", () => {
       "Your last invoice is not paid. You keep Builder until 2026-12-20 and lose it if it is not paid by then.",
     ],
     [
+      "grace, and ended for that",
+      had("grace", { endedAt: day }),
+      "Builder has ended, because it was not paid. You keep it until 2026-12-20: choose a tier to go on.",
+    ],
+    [
       "lapsed",
       had("lapsed", {}, null),
       "Builder has lapsed: its renewal was not paid. You have Explorer until it is.",
@@ -175,7 +180,7 @@ describe("the account's sentence", () => {
 
 describe("what is offered", () => {
   test.each([
-    ["active", had("active"), ["cancel"]],
+    ["active", had("active"), ["pause", "cancel"]],
     ["cancelled", had("ending", { cancelAt: day }), ["keep"]],
     [
       "about to change",
@@ -184,6 +189,7 @@ describe("what is offered", () => {
     ],
     ["paused", had("paused", { paused: true }), ["unpause", "cancel"]],
     ["not paid", had("grace"), ["cancel"]],
+    ["not paid, and ended for that", had("grace", { endedAt: day }), []],
     ["ended", had("ended", { cancelAt: day }), []],
     ["nothing had", { ...had("none"), subscription: null }, []],
   ] as const)("%s", (_name, tier, acts) => {
@@ -195,6 +201,8 @@ describe("what is offered", () => {
     expect(actedWords("cancel", had("active"))).toBe("");
     expect(actedWords("keep", had("active"))).toBe("It goes on as it is.");
     expect(actedWords("keep", had("ending", { cancelAt: day }))).toBe("");
+    expect(actedWords("pause", had("active", { paused: true }))).toBe("It is paused.");
+    expect(actedWords("pause", had("active"))).toBe("");
     expect(actedWords("unpause", had("active"))).toBe("It goes on.");
     expect(actedWords("unpause", had("paused", { paused: true }))).toMatch(/^It stays paused/);
   });

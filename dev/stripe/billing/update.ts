@@ -32,8 +32,9 @@ export function updateSubscription(
     const due = dueAtOnce(world, subscription, params);
     const customer = world.customers.get(idOf(subscription.customer));
     const method =
-      params.default_payment_method ??
-      (idOf(subscription.default_payment_method) || idOf(customer?.invoice_settings.default_payment_method));
+      params.default_payment_method ||
+      idOf(subscription.default_payment_method) ||
+      idOf(customer?.invoice_settings.default_payment_method);
     if (due > 0) refuseMethod(world, method, "error_if_incomplete");
   }
   return changeItems(world, cause, subscription, change).invoice;
@@ -50,7 +51,7 @@ function readUpdate(world: World, cause: Cause, subscription: Stripe.Subscriptio
   refuseContradictions(subscription, params);
   const items = readChanges(world, subscription, params.items);
   const metadata = mergeMetadata(subscription.metadata, params.metadata);
-  if (params.default_payment_method !== undefined) {
+  if (params.default_payment_method) {
     methodOf(world, idOf(subscription.customer), params.default_payment_method, "default_payment_method");
   }
   const trialEnd =
@@ -72,7 +73,7 @@ function readUpdate(world: World, cause: Cause, subscription: Stripe.Subscriptio
       subscription.metadata = metadata;
       if (params.description !== undefined) subscription.description = params.description || null;
       if (params.default_payment_method !== undefined) {
-        subscription.default_payment_method = params.default_payment_method;
+        subscription.default_payment_method = params.default_payment_method || null;
       }
       if (params.trial_settings) {
         subscription.trial_settings = {

@@ -111,6 +111,7 @@ export const subscriptions = [
       "trial_end",
       "trial_settings",
     ],
+    unsets: ["default_payment_method"],
     answers: "subscription",
     run({ world, id, cause, params }) {
       const subscription = subscriptionFound(world, id);

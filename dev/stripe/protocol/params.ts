@@ -11,6 +11,8 @@ export type ParamsRule = {
   readonly method: string;
   /** What this stand-in acts on, by dotted name without array positions; a name stands for all below it. */
   readonly supports: readonly string[];
+  /** What Stripe lets be unset by an empty value, though its types don't say so. */
+  readonly unsets?: readonly string[];
 };
 
 /** @throws Refusal naming the first parameter that is unknown, missing, of the wrong type or not implemented here. */
@@ -20,9 +22,11 @@ export function readParams(shapes: Shapes, rule: ParamsRule, form: FormMap): Rec
     refuseUnknown([...form.keys()]);
     return {};
   }
-  const params = read(shapes, shape, form, "");
+  const unset = (rule.unsets ?? []).filter((name) => form.get(name) === "");
+  const given = new Map([...form].filter(([name]) => !unset.includes(name)));
+  const params = read(shapes, shape, given, "");
   refuseUnsupported(rule, form);
-  return params as Record<string, unknown>;
+  return { ...(params as Record<string, unknown>), ...Object.fromEntries(unset.map((name) => [name, ""])) };
 }
 
 function read(shapes: Shapes, shape: Shape, node: FormNode, path: string): unknown {

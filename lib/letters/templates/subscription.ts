@@ -23,9 +23,14 @@ function atTheBeginning(words: string): string {
   return words.charAt(0).toUpperCase() + words.slice(1);
 }
 
-/** Where the card is changed, a payment confirmed, the tier ended. */
+/** Where a payment is confirmed, the tier ended. */
 function toAccount(label: string, site: string): Block {
   return action(label, `${site}/account/`);
+}
+
+/** By way of signing in, to Stripe's page where a card is changed and an invoice paid. */
+function toCards(label: string, site: string): Block {
+  return action(label, `${site}/account/#cards`);
 }
 
 function count(figure: number): string {
@@ -79,7 +84,7 @@ export const renewalFailed = template(unpaid, (data, site) => ({
     text(`Your bank has declined ${printCents(data.usdCents)} for ${nameOf(data.tier)}.`),
     ...stillOwed(data),
     text("Put in another card, and what is open is charged to it at once:"),
-    toAccount("Change your card", site),
+    toCards("Change your card", site),
   ],
 }));
 
@@ -119,8 +124,10 @@ export const graceEnding = template(
         `A payment for ${nameOf(bought)} is still open. On ${printTime(graceEndsAt)} your account falls back to the limits ` +
           `of ${explorer.name}. What is in your wallet stays yours.`,
       ),
-      text("Pay it, or put in another card, and it goes on as it is:"),
-      toAccount("Pay what is open", site),
+      text(
+        "Put in another card, which is charged at once, or pay the invoice there, and it goes on as it is:",
+      ),
+      toCards("Pay what is open", site),
     ],
   }),
 );

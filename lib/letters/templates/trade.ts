@@ -84,24 +84,49 @@ export const paymentFailed = template(
   }),
 );
 
+const refund = z.object({ usdCents: centsColumn, takenMillis: millisColumn });
+
+/** Of a purchase, or of a subscription's invoice. */
 export const refunded = template(
-  z.object({ purchaseId, usdCents: centsColumn, takenMillis: millisColumn }),
-  (data, site) => ({
-    subject: `${printCents(data.usdCents)} are on the way back to you`,
-    blocks: [
-      text(
-        "We have refunded you. Your bank shows it within some days, on the card or account that you paid with.",
-      ),
-      facts({
-        Refunded: printCents(data.usdCents),
-        "Taken back": unlessZero(data.takenMillis),
-        Purchase: data.purchaseId,
-      }),
-      text("Ducats that had been spent by then are owed: your next purchase repays them first."),
-      toPurchase(site, data.purchaseId),
-    ],
-  }),
+  z.union([
+    refund.extend({ purchaseId }),
+    refund.extend({ invoiceId: z.string(), notGrantedMillis: millisColumn }),
+  ]),
+  (data, site) => {
+    const isOfPurchase = "purchaseId" in data;
+    return {
+      subject: `${printCents(data.usdCents)} are on the way back to you`,
+      blocks: [
+        text(
+          "We have refunded you. Your bank shows it within some days, on the card or account that you paid with.",
+        ),
+        facts({
+          Refunded: printCents(data.usdCents),
+          "Taken back": unlessZero(data.takenMillis),
+          ...(isOfPurchase
+            ? { Purchase: data.purchaseId }
+            : { "No longer granted": unlessZero(data.notGrantedMillis), Invoice: data.invoiceId }),
+        }),
+        text(
+          `Ducats that had been spent by then are owed: your next purchase ${isOfPurchase ? "" : "or paid month "}repays them first.`,
+        ),
+        isOfPurchase ? toPurchase(site, data.purchaseId) : action("See your account", `${site}/account/`),
+      ],
+    };
+  },
 );
+
+export const refundFailed = template(z.object({ purchaseId, usdCents: centsColumn }), (data, site) => ({
+  subject: `Your refund of ${printCents(data.usdCents)} came back to us`,
+  blocks: [
+    text(
+      "We wrote that it was on the way to you, but your bank did not take it. The ducats that we had taken back for it are yours again.",
+    ),
+    facts({ Refund: printCents(data.usdCents), Purchase: data.purchaseId }),
+    text("We are looking into it. There is nothing you need to do."),
+    toPurchase(site, data.purchaseId),
+  ],
+}));
 
 export const deliveryLate = template(
   z.object({

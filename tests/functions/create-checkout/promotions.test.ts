@@ -563,6 +563,7 @@ describe("Stripe reckons otherwise", () => {
     for (let round = 0; round < 2; round += 1) {
       const refused = await buyQuote(customer, quote, "mismatch");
       expect([refused.status, refused.body.code]).toEqual([409, "price_mismatch"]);
+      expect(refused.body.detail).toContain("Order without the promotion code.");
       expect(refused.text).not.toContain("cs_test_");
     }
     expect(sessionsOf(customer).map(({ status }) => status)).toEqual(["expired"]);

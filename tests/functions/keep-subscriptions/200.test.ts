@@ -48,7 +48,7 @@ test("with nobody subscribed it asks Stripe for nothing", async () => {
   const answer = await fire();
   expect([answer.status, answer.body]).toEqual([
     200,
-    { accounts: 0, retries: 0, starts: 0, reads: 0, stopped: null },
+    { accounts: 0, retries: 0, starts: 0, reads: 0, followUps: 0, stopped: null },
   ]);
   expect(world.stripe.faults.seen).toEqual([]);
 });

@@ -97,8 +97,49 @@ test("disputed, then won", async () => {
   world.stripe.decideDispute(dispute.id, "won");
   await deliverSince(end);
   const won = await read(customer, purchaseId);
-  expect(won.timeline.at(-1)).toMatchObject({ kind: "dispute", status: "won" });
+  expect(won.timeline.slice(-2)).toMatchObject([
+    { kind: "dispute", status: "needs_response" },
+    { kind: "dispute", status: "won" },
+  ]);
   expect(won.purchase).toMatchObject({ frozenMillis: 0, burnedMillis: 0 });
+});
+
+test("a refund that Stripe refused, one that failed, and a correction that was undone", async () => {
+  const customer = await newCustomer();
+  const mark = world.stripe.events.mark();
+  const { purchaseId, sessionId } = await openPurchase(customer, wallet);
+  world.stripe.pay(sessionId);
+  await deliverSince(mark);
+  await world.database.rows("update accounts set role = 'admin' where id = $1", [customer.id]);
+  world.stripe.faults.plan({ kind: "status", status: 400, method: "POST", path: "/v1/refunds", times: 1 });
+  const json = { purchaseId, reason: "asked for it" };
+  const refused = await call("refunds", {
+    json,
+    token: customer.token,
+    headers: { "idempotency-key": "one" },
+  });
+  expect(refused.body.code).toBe("refund_refused");
+  const end = world.stripe.events.mark();
+  const { id } = world.stripe.refund(sessionId, { amount: 250 });
+  await deliverSince(end);
+  const later = world.stripe.events.mark();
+  world.stripe.failRefund(id);
+  await deliverSince(later);
+  for (const cents of [900, 1_000])
+    await world.database.rows("select correct_payment(now(), p, $2) from purchases p where id = $1", [
+      purchaseId,
+      cents,
+    ]);
+  const { timeline } = await read(customer, purchaseId);
+  expect(timeline).toEqual(
+    expect.arrayContaining([
+      expect.objectContaining({ kind: "refund_refused", usdCents: 1_000 }),
+      expect.objectContaining({ kind: "refund", id, status: "succeeded" }),
+      expect.objectContaining({ kind: "refund", id, status: "failed" }),
+      expect.objectContaining({ kind: "corrected", why: "underpaid", usdCents: 100 }),
+      expect.objectContaining({ kind: "correction_undone", why: "underpaid", usdCents: 100 }),
+    ]),
+  );
 });
 
 test("a second payment is set aside, and its refund belongs to the purchase", async () => {

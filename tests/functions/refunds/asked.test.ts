@@ -24,7 +24,7 @@ test("all of it: the ducats are gone, the dollars are on their way, and asking a
   expect([again.status, again.body.code, again.body.detail]).toEqual([
     409,
     "not_refundable",
-    "$0.00 of it can still be refunded.",
+    "$0.00 of it can still be refunded; $50.00 went back.",
   ]);
   await booksBalance(world);
 });
@@ -44,6 +44,17 @@ test("in parts: cumulative, rounded down, never more than was given", async () =
   );
   expect(bonus).toEqual({ sum: "0" });
   expect((await refund({ purchaseId, amountCents: 1 })).body.code).toBe("not_refundable");
+});
+
+test("the letters of several parts say together what was taken", async () => {
+  const { purchaseId, payment } = await bought({ pack: "explorer" });
+  for (const amount of [333, 333, 334]) world.stripe.refund(payment, { amount });
+  await news();
+  const [told] = await world.database.rows(
+    "select sum((data ->> 'takenMillis')::int)::int as taken from letters where kind = 'refunded' and data ->> 'purchaseId' = $1",
+    [purchaseId],
+  );
+  expect(told?.["taken"]).toBe((await purchase(purchaseId))?.["burned"]);
 });
 
 test("too much, a purchase that was never paid, no reason, both or neither named: refused", async () => {
@@ -140,6 +151,29 @@ test("Stripe refuses, for a bank disputes it: alerted, said so, and what the ref
   expect(await balance(customer)).toMatchObject({ wallet: 100_000, frozen: 0 });
 });
 
+test("on its way: frozen until it has arrived, and released when it fails", async () => {
+  for (const end of ["arrives", "fails"] as const) {
+    const { purchaseId, customer } = await bought({ card: "4000000000007726" });
+    await spend(customer, 10_000);
+    const answer = await refund({ purchaseId });
+    expect([answer.status, answer.body.state]).toEqual([201, "made"]);
+    expect(await purchase(purchaseId)).toEqual({ frozen: 90_000, burned: 0, risk: 10_000, owed: 0 });
+    expect(await balance(customer)).toMatchObject({ wallet: 0, frozen: 90_000, debt: 0 });
+    expect((await refund({ purchaseId, amountCents: 1 })).body.detail).toContain("$10.00 is on its way back");
+    const { id = "" } = world.stripe.world.refunds.newestFirst()[0] ?? {};
+    if (end === "arrives") world.stripe.succeedRefund(id);
+    else world.stripe.failRefund(id);
+    await news();
+    expect(await purchase(purchaseId)).toEqual(
+      end === "arrives"
+        ? { frozen: 0, burned: 100_000, risk: 0, owed: 10_000 }
+        : { frozen: 0, burned: 0, risk: 0, owed: 0 },
+    );
+    expect(await balance(customer)).toMatchObject({ wallet: end === "arrives" ? 0 : 90_000, frozen: 0 });
+  }
+  await booksBalance(world);
+});
+
 test("a refund that fails at the bank: the ducats come back, and the dollars", async () => {
   const { purchaseId, customer } = await bought({ card: "4000000000005126" });
   await news();
@@ -152,6 +186,21 @@ test("a refund that fails at the bank: the ducats come back, and the dollars", a
   expect(await balance(customer)).toMatchObject({ wallet: 100_000, frozen: 0, debt: 0 });
   expect(await purchase(purchaseId)).toEqual({ frozen: 0, burned: 0, risk: 0, owed: 0 });
   expect(await dollars()).toEqual(before);
+  const alerts = await world.database.rows("select kind from alerts where subject = $1", [failed?.id]);
+  expect(alerts).toEqual([{ kind: "refund_failed" }]);
+});
+
+test("a refund that the payer was told of fails: he is told of that, too, once", async () => {
+  const { purchaseId } = await bought();
+  await refund({ purchaseId });
+  await news();
+  const { id = "" } = world.stripe.world.refunds.newestFirst()[0] ?? {};
+  world.stripe.failRefund(id);
+  await news();
+  const told = await world.database.rows("select kind, state from letters where object = $1 order by id", [
+    id,
+  ]);
+  expect(told).toMatchObject([{ kind: "refunded" }, { kind: "refund_failed", state: "queued" }]);
 });
 
 test("nobody but an admin: not there, and nothing moves", async () => {

@@ -248,3 +248,45 @@ test.each(["invoice.overdue", "customer.subscription.pending_update_applied", "i
     expect(await standing(marco)).toEqual({ tier: "explorer", state: "none" });
   },
 );
+
+test("an invoice in euros: nothing in the books, no ducats, and an alert until the subscription is over", async () => {
+  const marco = await subscriber();
+  const clearing = await ledger("stripe_clearing");
+  const price = await sdk().prices.create({
+    product: "cascade_tier_builder",
+    currency: "eur",
+    unit_amount: 700,
+    recurring: { interval: "month" },
+  });
+  const { id } = await sdk().subscriptions.create({
+    customer: marco.stripeCustomer,
+    items: [{ price: price.id }],
+  });
+  await bring();
+  const mine = async () => (await alertsOf("invoice_currency")).filter(({ subject }) => subject === id);
+  expect(await ledger("stripe_clearing")).toBe(clearing);
+  expect(await granted(marco)).toEqual([]);
+  expect((await mine()).map(({ open }) => open)).toEqual([true]);
+  await sdk().subscriptions.cancel(id);
+  await bring();
+  expect((await mine()).map(({ open }) => open)).toEqual([false]);
+});
+
+test("a price that the operator names no more keeps its tier for whom it has, and its months' ducats", async () => {
+  const marco = await subscriber();
+  const product = await sdk().products.create({ name: "A plan of old" });
+  const price = await sdk().prices.create({
+    product: product.id,
+    currency: "usd",
+    unit_amount: 9_900,
+    recurring: { interval: "month" },
+  });
+  await sdk().subscriptions.create({ customer: marco.stripeCustomer, items: [{ price: price.id }] });
+  await bring();
+  expect(await standing(marco)).toEqual({ tier: "explorer", state: "active" });
+  // As it was read while STRIPE_PRICE_BUILDER_MONTH named it.
+  await world.database.rows("update subscriptions set tier = 'builder' where account_id = $1", [marco.id]);
+  await passTo("2026-04-10T12:00:00Z");
+  expect(await standing(marco)).toEqual({ tier: "builder", state: "active" });
+  expect((await granted(marco)).at(-1)).toEqual(["2026-04-10", 250]);
+});

@@ -198,3 +198,37 @@ test("Stripe away in the middle: 503 and unclear; the same key goes on", async (
   expect(again.body).toMatchObject({ state: "ending" });
   expect(subscriptionsOf(customer)[0]?.cancel_at_period_end).toBe(true);
 });
+
+test("charged, and Stripe's answer lost: 503 says so, and the same key tells that it was done", async () => {
+  const customer = await pass(await subscribed(), 5);
+  const { prorationAt, dueNowCents } = (await preview(customer, architect)).body;
+  const asked = { action: "change", ...architect, prorationAt, dueNowCents };
+  world.stripe.faults.plan({ method: "POST", path: "/v1/subscriptions/", kind: "drop_after", times: 5 });
+  const lost = await act(customer, asked, "lost");
+  expect([lost.status, lost.body.code]).toEqual([503, "change_unclear"]);
+  expect(lost.body.detail).toContain("may have been made and charged");
+  // Nothing can be read by now: it is no less unclear.
+  world.stripe.faults.plan({ kind: "status", status: 500, path: "/v1/", times: 100 });
+  expect((await act(customer, asked, "lost")).body.code).toBe("change_unclear");
+  world.stripe.faults.clear();
+  expect((await act(customer, asked, "lost")).body).toMatchObject({ tier: "architect" });
+  expect(invoicesOf(customer.subscription)).toHaveLength(2);
+});
+
+test("an upgrade that was charged is done, though Stripe does not let go of what was scheduled; the operator is told", async () => {
+  const customer = await pass(await subscribed(architect), 3);
+  await change(customer, builder);
+  world.stripe.faults.plan({ method: "POST", path: "/release", kind: "status", status: 400, times: 5 });
+  const changed = await change(customer, { tier: "revolutionary", period: "month" });
+  world.stripe.faults.clear();
+  expect(changed.body).toMatchObject({ tier: "revolutionary", subscription: { next: { tier: "builder" } } });
+  const alerts = () =>
+    world.database.rows<{ open: boolean }>(
+      "select closed_at is null as open from alerts where kind = 'schedule_left' and subject = $1",
+      [customer.subscription],
+    );
+  expect(await alerts()).toEqual([{ open: true }]);
+  await act(customer, { action: "keep" });
+  expect(await show(customer)).toMatchObject({ subscription: { next: null } });
+  expect(await alerts()).toEqual([{ open: false }]);
+});

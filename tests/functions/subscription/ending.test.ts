@@ -1,5 +1,6 @@
 /** Cancelled and kept, paused and gone on with: what is paid for is served, and nothing is served for nothing. */
 import { expect, test } from "vitest";
+import { call } from "../../support/call.ts";
 import { useWorld } from "../../support/world.ts";
 import { architect, builder, useSubscribers } from "./subscriber.ts";
 
@@ -101,5 +102,16 @@ test("a renewal that is declined: its invoice with its page, and no change befor
   const { hosted_invoice_url: page } = await sdk().invoices.retrieve(openInvoice.id);
   expect(openInvoice.pageUrl).toBe(page);
   const refused = await preview(later, architect);
-  expect(refused.body.detail).toBe("An invoice is open: pay it first.");
+  expect(refused.body.detail).toBe("An invoice is open: pay it first, or cancel the tier.");
+});
+
+test("by plain forms within a minute: cancelled, kept, and cancelled again", async () => {
+  const customer = await subscribed();
+  const isEnding: unknown[] = [];
+  for (const action of ["cancel", "keep", "cancel"]) {
+    const acted = await call("subscription", { form: { action }, token: customer.token });
+    expect(acted.status).toBe(303);
+    isEnding.push((await sdk().subscriptions.retrieve(customer.subscription)).cancel_at_period_end);
+  }
+  expect(isEnding).toEqual([true, false, true]);
 });

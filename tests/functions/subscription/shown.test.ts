@@ -1,5 +1,6 @@
 /** What a customer is shown of his tier: by one question to the database and one to Stripe, without which the rest is shown. */
 import { expect, test } from "vitest";
+import { call } from "../../support/call.ts";
 import { useLog } from "../../support/log.ts";
 import { newCustomer, useWorld } from "../../support/world.ts";
 import { builder, useSubscribers } from "./subscriber.ts";
@@ -29,19 +30,19 @@ test("without a tier: the database alone is asked", async () => {
 test("with one, and with an invoice that is open: each service is asked once", async () => {
   const customer = await subscribed();
   expect(await show(customer)).toMatchObject({ nextInvoice: { dueCents: 9_900 } });
-  expect(log.last().trips).toEqual({ postgres: 1, stripe: 1 });
+  expect(log.last().trips).toEqual({ redis: 1, postgres: 1, stripe: 1 });
   await turnCard(customer, "4000000000000341");
   const later = await pass(customer, 32);
   await act(later, { action: "keep" });
   expect(await show(later)).toMatchObject({ state: "grace" });
-  expect(log.last().trips).toEqual({ postgres: 1, stripe: 1 });
+  expect(log.last().trips).toEqual({ redis: 1, postgres: 1, stripe: 1 });
 });
 
 test("Stripe away: all but the next invoice, after one try", async () => {
   const customer = await subscribed(builder);
   world.stripe.faults.plan({ kind: "status", times: 5 });
   expect(await show(customer)).toMatchObject({ tier: "builder", state: "active", nextInvoice: null });
-  expect(log.last().trips).toEqual({ postgres: 1, stripe: 1 });
+  expect(log.last().trips).toEqual({ redis: 1, postgres: 1, stripe: 1 });
   world.stripe.faults.clear();
 });
 
@@ -66,4 +67,16 @@ test("every act is in the account's log, asked for twice once", async () => {
       detail: { subscription: customer.subscription },
     })),
   );
+});
+
+test("asked more often than Stripe can be for one account: the rest is shown without it", async () => {
+  const customer = await subscribed();
+  await world.upstash.clear();
+  const first = await show(customer);
+  expect(first.nextInvoice).not.toBeNull();
+  for (let count = 0; count < 60; count += 1) await show(customer);
+  world.stripe.faults.forget();
+  const often = await call("subscription", { token: customer.token });
+  expect([often.status, often.body.nextInvoice, often.body.tier]).toEqual([200, null, "builder"]);
+  expect(world.stripe.faults.seen).toEqual([]);
 });

@@ -236,3 +236,21 @@ test("who has a tier and ends it may start again", async () => {
   expect(await show(customer)).toMatchObject({ tier: "explorer", state: "ended" });
   expect((await start(customer, architect)).status).toBe(201);
 });
+
+test("paid, and Stripe's word of it on its way: its page is handed to nobody again, and the tier is there", async () => {
+  const customer = await newCustomer();
+  const { body } = await start(customer, builder);
+  world.stripe.pay(sessionIn(body.url));
+  const again = await start(customer, builder);
+  expect([again.status, again.body.code]).toEqual([409, "subscription_processing"]);
+  expect((await start(customer, builder)).body.code).toBe("already_subscribed");
+});
+
+test("a page that was ended at Stripe is replaced by another", async () => {
+  const customer = await newCustomer();
+  const { body } = await start(customer, builder);
+  world.stripe.expire(sessionIn(body.url));
+  const again = await start(customer, builder);
+  expect(again.status).toBe(201);
+  expect(again.body.url).not.toBe(body.url);
+});

@@ -39,7 +39,9 @@ export function useSubscribers(world: World) {
   /** Has Stripe's news of one page delivered. */
   async function tell(sessionId: string): Promise<void> {
     for (const event of eventsOf(world, sessionId, "checkout.session.completed", "checkout.session.expired"))
-      await deliver(event);
+      await (
+        await deliver(event)
+      ).afterwards;
   }
 
   /** A customer who has a tier, paid by a card that is good. */
@@ -103,9 +105,10 @@ export function useSubscribers(world: World) {
     },
 
     /** From now on the card that a tier is charged to behaves like that test card. */
-    turnCard: async ({ subscription }: Subscriber, to: string): Promise<void> => {
-      const { default_payment_method: card } = await sdk().subscriptions.retrieve(subscription);
-      if (typeof card !== "string") throw new Error(`${subscription} has no card`);
+    turnCard: async ({ stripeCustomer }: Subscriber, to: string): Promise<void> => {
+      const customer = await sdk().customers.retrieve(stripeCustomer);
+      const card = customer.deleted === true ? null : customer.invoice_settings.default_payment_method;
+      if (typeof card !== "string") throw new Error(`${stripeCustomer} has no card`);
       world.stripe.turnCard(card, to);
     },
 
