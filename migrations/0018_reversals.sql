@@ -217,8 +217,9 @@ create function share_millis(p_total bigint, p_cents bigint, p_paid bigint) retu
 language sql immutable set search_path = pg_catalog, public, pg_temp
 as $$ select case when p_paid = 0 then 0 else div(p_total::numeric * least(p_cents, p_paid), p_paid)::bigint end $$;
 
--- Internal. What a payment that was set aside still needs. A second payment is sent back by itself, when no dispute is open; a purchase
--- whose payments have all gone back is over, and in review again should one of them return.
+-- Internal. What a payment that was set aside still needs. A second payment is sent back by itself, when no dispute is open, and asked for
+-- anew when one was won, for Stripe refuses while it is open; a purchase whose payments have all gone back is over, and in review again
+-- should one of them return.
 create function judge_quarantine(p_at timestamptz, p_payment text) returns void
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp
 as $$
@@ -226,6 +227,8 @@ declare
   v_quarantine quarantines;
   v_cents record := reversed_cents(p_payment);
   v_left bigint;
+  v_key text := 'second payment' || coalesce(
+    ' after ' || (select string_agg(id, ' ' order by id) from disputes where payment = p_payment and status = 'won'), '');
 begin
   select * into v_quarantine from quarantines where payment = p_payment;
   if not found then
@@ -234,8 +237,8 @@ begin
   v_left := v_quarantine.amount_cents - v_cents.refunded - v_cents.lost - v_cents.asked;
   if v_quarantine.reason = 'second_payment' and v_left > 0 and v_cents.disputed = 0 then
     insert into refund_requests (id, payment, purchase_id, amount_cents, reason, next_at, created_at, idempotency_key)
-    values ('rfd_' || substr(md5(p_payment), 1, 20), p_payment, v_quarantine.purchase_id, v_left, 'second payment', p_at, p_at,
-      'second payment')
+    values ('rfd_' || substr(md5(p_payment || v_key), 1, 20), p_payment, v_quarantine.purchase_id, v_left, 'second payment', p_at, p_at,
+      v_key)
     on conflict (payment, idempotency_key) do nothing;
   end if;
   if v_quarantine.amount_cents > v_cents.refunded + v_cents.lost then
@@ -243,6 +246,7 @@ begin
     return;
   end if;
   perform close_alert(p_at, 'payment_quarantined', p_payment);
+  perform close_alert(p_at, 'refund_refused', id) from refund_requests where payment = p_payment and state = 'refused';
   update purchases p set status = 'expired'
   where p.id = v_quarantine.purchase_id and p.status = 'review' and not exists (
     select from quarantines q, lateral reversed_cents(q.payment) r

@@ -125,7 +125,7 @@ test.each(["won", "lost"] as const)(
   },
 );
 
-test("Stripe refuses to send it back and its bank takes it: told of the refusal, and nothing waits", async () => {
+test("Stripe refuses to send it back and its bank takes it: told of the refusal, and then nobody has to look at it", async () => {
   await news();
   const { payment, mark } = await second();
   world.stripe.faults.plan({ kind: "status", status: 400, method: "POST", path: "/v1/refunds", times: 5 });
@@ -135,5 +135,27 @@ test("Stripe refuses to send it back and its bank takes it: told of the refusal,
   const end = world.stripe.events.mark();
   world.stripe.decideDispute(world.stripe.openDispute(payment).id, "lost");
   for (const event of world.stripe.events.since(end)) await deliver(event);
-  expect(await alertsOf(payment)).toEqual(["refund_refused"]);
+  expect(await alertsOf(payment)).toEqual([]);
+});
+
+test("Stripe refuses to send it back because it is disputed, and the dispute is won: sent back then", async () => {
+  await news();
+  const before = (await dollars()).get("suspense") ?? 0;
+  const { payment, mark } = await second();
+  const dispute = world.stripe.openDispute(payment);
+  const [paid] = world.stripe.events.since(mark).filter(({ type }) => type === "payment_intent.succeeded");
+  await (
+    await deliver(paid ?? {})
+  ).afterwards;
+  expect(await alertsOf(payment)).toEqual(["payment_quarantined", "refund_refused"]);
+  world.stripe.decideDispute(dispute.id, "won");
+  for (const event of world.stripe.events.since(mark)) await (await deliver(event)).afterwards;
+  await sendRefunds(appAt(inAnHour), 10);
+  for (const event of world.stripe.events.since(mark)) await deliver(event);
+  expect(
+    world.stripe.world.refunds.oldestFirst().filter(({ payment_intent: of }) => of === payment),
+  ).toHaveLength(1);
+  expect((await dollars()).get("suspense") ?? 0).toBe(before);
+  expect(await alertsOf(payment)).toEqual([]);
+  await booksBalance(world);
 });

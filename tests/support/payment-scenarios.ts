@@ -55,11 +55,6 @@ const payLess = ({ stripe, sessionId }: Stage) => {
   if (session) session.amount_total = 900;
   stripe.pay(sessionId);
 };
-/** The bank takes it before we hear of it. */
-const payAgainDisputed = (stage: Stage) => {
-  const { session } = stage.stripe.payAgain(stage.sessionId);
-  stage.disputeId = stage.stripe.openDispute(session.id).id;
-};
 const payByDebit = ({ stripe, sessionId }: Stage) => stripe.pay(sessionId, { bankDebit: true });
 /** One second before what comes next: Stripe's times are cut to seconds. */
 const decline = ({ stripe, sessionId }: Stage) => {
@@ -233,22 +228,6 @@ export const scenarios: readonly Scenario[] = [
     name: "two payments for one purchase",
     deliverTo: "wallet",
     acts: [pay, ({ stripe, sessionId }) => stripe.payAgain(sessionId)],
-    asksStripe: true,
-    ends: untouched,
-  },
-  {
-    name: "a second payment that is disputed, which is lost",
-    deliverTo: "wallet",
-    acts: [pay, payAgainDisputed, decide("lost")],
-    without: ["payment_intent.succeeded"],
-    asksStripe: true,
-    ends: untouched,
-  },
-  {
-    name: "a second payment that is disputed, which is won: it is sent back",
-    deliverTo: "wallet",
-    acts: [pay, payAgainDisputed, decide("won")],
-    without: ["payment_intent.succeeded"],
     asksStripe: true,
     ends: untouched,
   },
