@@ -10,7 +10,7 @@ import { PROCESSOR } from "../lib/venice/port.ts";
 import { chooseEnvironment, withFreePorts } from "./environment.ts";
 import { writeFunctionStubs } from "./functions.ts";
 import { siteAnswers, startNetlify, type Netlify } from "./netlify.ts";
-import { freePort } from "./postgres/server.ts";
+import { freePort } from "./ports.ts";
 import { keptFolder, readProject } from "./project.ts";
 import { functionJobs } from "./schedules.ts";
 import { endWith } from "./shutdown.ts";

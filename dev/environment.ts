@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseEnv } from "node:util";
-import { freePort } from "./postgres/server.ts";
+import { freePort } from "./ports.ts";
 
 export type Variables = Readonly<Record<string, string>>;
 export type Given = Readonly<Record<string, string | undefined>>;

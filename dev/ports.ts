@@ -1,5 +1,6 @@
-/** Ports: whether they are free, and who holds one that isn't. */
+/** Ports: a free one, whether they are free, and who holds one that isn't. */
 import { execFile } from "node:child_process";
+import { randomInt } from "node:crypto";
 import { readdir, readFile, readlink } from "node:fs/promises";
 import { createServer } from "node:net";
 import { promisify } from "node:util";
@@ -17,6 +18,20 @@ export async function assertPortsFree(ports: Readonly<Record<string, number>>): 
     const who = holder ? `process ${holder.pid} (${holder.command})` : "another process";
     throw new PortBusy(`Port ${port}, for ${what}, is taken by ${who}: end it and start again.`);
   }
+}
+
+/** Below the ports that systems give to outgoing connections, one of which might take it again at once. */
+const [lowest, end] = [20_000, 32_000];
+let next = randomInt(lowest, end);
+
+/** A port that was free a moment ago; never the same twice. */
+export async function freePort(): Promise<number> {
+  for (let tries = lowest; tries < end; tries += 1) {
+    const port = next;
+    next = port + 1 < end ? port + 1 : lowest;
+    if (await isFree(port, "127.0.0.1")) return port;
+  }
+  throw new Error(`No port between ${lowest} and ${end} is free: end what you don't need and start again.`);
 }
 
 function isFree(port: number, host: string): Promise<boolean> {

@@ -1,8 +1,8 @@
 /** A real Postgres 18 from npm, in a folder of its own, for the dev stack and the tests. */
 import { existsSync } from "node:fs";
 import { mkdir, rm } from "node:fs/promises";
-import { createServer } from "node:net";
 import { join } from "node:path";
+import { freePort } from "../ports.ts";
 
 export type PostgresServer = {
   /** The owner's connection string for a database of this server. */
@@ -74,19 +74,4 @@ async function loadLibrary() {
     if (!before.has(listener)) process.off("beforeExit", listener);
   for (const listener of process.listeners("exit")) if (!before.has(listener)) process.off("exit", listener);
   return EmbeddedPostgres;
-}
-
-/** A port that was free a moment ago. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const probe = createServer();
-    probe.once("error", reject);
-    probe.listen(0, "127.0.0.1", () => {
-      const address = probe.address();
-      probe.close(() => {
-        if (address && typeof address === "object") resolve(address.port);
-        else reject(new Error("no free port"));
-      });
-    });
-  });
 }

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { chooseEnvironment, withFreePorts } from "../../dev/environment.ts";
 import { writeFunctionStubs } from "../../dev/functions.ts";
 import { siteAnswers, startNetlify } from "../../dev/netlify.ts";
-import { freePort } from "../../dev/postgres/server.ts";
+import { freePort } from "../../dev/ports.ts";
 import { keptFolder, readProject } from "../../dev/project.ts";
 import { functionJobs, type Job } from "../../dev/schedules.ts";
 import { startStack, type Stack } from "../../dev/stack.ts";
