@@ -46,82 +46,88 @@ create table api_keys (
 );
 create index api_keys_of_account on api_keys (account_id, created_at);
 
-create function find_login(p_email text) returns table (id text, email text, citizen text, password_hash text)
-language sql stable security definer set search_path = pg_catalog, public, pg_temp
-as $$ select a.id, a.email, a.citizen, a.password_hash from accounts a where a.email = p_email $$;
-
-create function find_account(p_account text) returns table (id text, email text, citizen text)
-language sql stable security definer set search_path = pg_catalog, public, pg_temp
-as $$ select a.id, a.email, a.citizen from accounts a where a.id = p_account $$;
-
--- Outcome: created | limit (the tier's number of live keys is reached) | unknown_account.
+-- A key may be made with a verified e-mail only. Outcome: created | limit (the number of live keys of the account's tier at
+-- this moment is reached) | not_verified | unauthorised.
 create function create_api_key(
-  p_at timestamptz, p_id text, p_account text, p_name text, p_hint text, p_hash bytea, p_scopes text[],
+  p_at timestamptz, p_visit jsonb, p_session text, p_id text, p_name text, p_hint text, p_hash bytea, p_scopes text[],
   p_expires_at timestamptz, p_limits jsonb
 ) returns text
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp
 as $$
 declare
-  v_tier text;
+  v_account text := session_account(p_at, p_session);
+  v_verified boolean;
 begin
   -- The account's row is the lock: two creations at the limit cannot both see room.
-  select tier into v_tier from accounts where id = p_account for update;
-  if not found then
-    return 'unknown_account';
+  select email_verified_at is not null into v_verified from accounts where id = v_account for no key update;
+  if session_account(p_at, p_session) is null then
+    return 'unauthorised';
+  elsif not v_verified then
+    return 'not_verified';
   end if;
-  if (select count(*) from api_keys where account_id = p_account and revoked_at is null and replaced_by is null
-      and (expires_at is null or expires_at > p_at)) >= (p_limits ->> v_tier)::int then
+  if (select count(*) from api_keys where account_id = v_account and revoked_at is null and replaced_by is null
+      and (expires_at is null or expires_at > p_at)) >= (p_limits ->> (entitlements(v_account, p_at)).tier)::int then
     return 'limit';
   end if;
   insert into api_keys (id, account_id, name, hint, hash, scopes, created_at, expires_at)
-  values (p_id, p_account, p_name, p_hint, p_hash, p_scopes, p_at, p_expires_at);
+  values (p_id, v_account, p_name, p_hint, p_hash, p_scopes, p_at, p_expires_at);
+  perform audit(p_at, p_visit, v_account, v_account, 'api_key.created',
+    jsonb_build_object('key', p_id, 'name', p_name, 'scopes', p_scopes));
   return 'created';
 end
 $$;
 
 -- A new secret in a key's place, with its name, scopes and end; the old one works until p_until at the latest.
--- Outcome: {kind: 'rerolled', name, scopes, expiresAt} | {kind: 'not_found'} | {kind: 'ended'} (revoked, expired, replaced).
+-- Outcome: {kind: 'rerolled', name, scopes, expiresAt} | {kind: 'not_found' | 'unauthorised'} | {kind: 'ended'} (revoked,
+-- expired, replaced).
 create function reroll_api_key(
-  p_at timestamptz, p_account text, p_key text, p_id text, p_hint text, p_hash bytea, p_until timestamptz
+  p_at timestamptz, p_visit jsonb, p_session text, p_key text, p_id text, p_hint text, p_hash bytea, p_until timestamptz
 ) returns jsonb
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp
 as $$
 declare
+  v_account text := session_account(p_at, p_session);
   v_key api_keys;
 begin
-  select * into v_key from api_keys where id = p_key and account_id = p_account for update;
+  if v_account is null then
+    return jsonb_build_object('kind', 'unauthorised');
+  end if;
+  select * into v_key from api_keys where id = p_key and account_id = v_account for update;
   if not found then
     return jsonb_build_object('kind', 'not_found');
   elsif v_key.revoked_at is not null or v_key.replaced_by is not null or v_key.expires_at <= p_at then
     return jsonb_build_object('kind', 'ended');
   end if;
   insert into api_keys (id, account_id, name, hint, hash, scopes, created_at, expires_at)
-  values (p_id, p_account, v_key.name, p_hint, p_hash, v_key.scopes, p_at, v_key.expires_at);
+  values (p_id, v_account, v_key.name, p_hint, p_hash, v_key.scopes, p_at, v_key.expires_at);
   update api_keys set replaced_by = p_id, expires_at = least(expires_at, p_until) where id = p_key;
+  perform audit(p_at, p_visit, v_account, v_account, 'api_key.rerolled',
+    jsonb_build_object('key', p_key, 'by', p_id, 'until', iso(p_until)));
   return jsonb_build_object('kind', 'rerolled', 'name', v_key.name, 'scopes', v_key.scopes,
     'expiresAt', iso(v_key.expires_at));
 end
 $$;
 
-create function list_api_keys(p_account text)
-returns table (id text, name text, hint text, scopes text[], created_at text, expires_at text, revoked_at text,
-  replaced_by text)
-language sql stable security definer set search_path = pg_catalog, public, pg_temp
+-- Revoking twice keeps the first time. Outcome: revoked | not_found | unauthorised.
+create function revoke_api_key(p_at timestamptz, p_visit jsonb, p_session text, p_key text) returns text
+language plpgsql security definer set search_path = pg_catalog, public, pg_temp
 as $$
-  select k.id, k.name, k.hint, k.scopes, iso(k.created_at), iso(k.expires_at), iso(k.revoked_at), k.replaced_by
-  from api_keys k where k.account_id = p_account order by k.created_at desc, k.id
+declare
+  v_account text := session_account(p_at, p_session);
+  v_was timestamptz;
+begin
+  if v_account is null then
+    return 'unauthorised';
+  end if;
+  select revoked_at into v_was from api_keys where id = p_key and account_id = v_account for update;
+  if not found then
+    return 'not_found';
+  elsif v_was is null then
+    update api_keys set revoked_at = p_at where id = p_key;
+    perform audit(p_at, p_visit, v_account, v_account, 'api_key.revoked', jsonb_build_object('key', p_key));
+  end if;
+  return 'revoked';
+end
 $$;
 
--- True when the key is this account's; revoking twice keeps the first time.
-create function revoke_api_key(p_at timestamptz, p_account text, p_key text) returns boolean
-language sql security definer set search_path = pg_catalog, public, pg_temp
-as $$
-  with revoked as (
-    update api_keys set revoked_at = coalesce(revoked_at, p_at)
-    where id = p_key and account_id = p_account returning 1
-  )
-  select exists (select from revoked)
-$$;
-
-grant execute on function iso, find_login, find_account, create_api_key, reroll_api_key, list_api_keys, revoke_api_key
-  to cascade_app;
+grant execute on function iso, create_api_key, reroll_api_key, revoke_api_key to cascade_app;

@@ -116,7 +116,7 @@ create function append_only() returns trigger
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp
 as $$
 begin
-  raise exception '% is append-only: post a correcting transaction', tg_table_name
+  raise exception '% is append-only: what happened stays written, write what happened next', tg_table_name
     using errcode = 'check_violation', constraint = 'append_only';
 end
 $$;
@@ -171,7 +171,8 @@ begin
 end
 $$;
 
--- What a credit of p_millis does to a customer: a debt is repaid first, the rest reaches the wallet. Takes the lock.
+-- What a credit of p_millis does to a customer: a debt is repaid first, and what is repaid is not fetched from Venice any
+-- more; the rest reaches the wallet. Takes the lock. The legs are to be posted.
 create function credit_legs(p_account text, p_millis bigint) returns leg[]
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp
 as $$
@@ -179,12 +180,17 @@ declare
   v_repaid bigint;
 begin
   select least(p_millis, -debt) into strict v_repaid from balances where account_id = p_account for update;
+  if v_repaid > 0 then
+    perform repay_refund_debts(p_account, v_repaid);
+  end if;
   return array[('debt', p_account, v_repaid)::leg, ('wallet', p_account, p_millis - v_repaid)::leg];
 end
 $$;
 
--- Outcome: created | email_taken.
-create function sign_up(p_at timestamptz, p_id text, p_email text, p_password_hash text, p_citizen text) returns text
+-- Outcome: created | email_taken. p_token: the verification's {id, hash (hex), expiresAt}.
+create function sign_up(
+  p_at timestamptz, p_visit jsonb, p_id text, p_email text, p_password_hash text, p_citizen text, p_token jsonb
+) returns text
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp
 as $$
 begin
@@ -195,6 +201,9 @@ begin
     return 'email_taken';
   end if;
   insert into balances (account_id) values (p_id);
+  perform audit(p_at, p_visit, p_id, p_id, 'account.opened', jsonb_build_object('citizen', p_citizen));
+  perform mail_token(p_at, 'verification', p_id, p_token ->> 'id', decode(p_token ->> 'hash', 'hex'),
+    (p_token ->> 'expiresAt')::timestamptz);
   return 'created';
 end
 $$;
@@ -216,4 +225,5 @@ create view balance_differences as
   where k.amount <> coalesce(s.amount, 0);
 
 grant select on trial_balance, balance_differences to cascade_app;
+
 grant execute on function sign_up to cascade_app;

@@ -20,14 +20,22 @@ create table alerts (
 );
 create unique index alerts_open_once on alerts (kind, subject) where closed_at is null;
 
--- True when this opened the alert; false when it was open already.
+-- True when this opened the alert; false when it was open already. It is mailed as a letter to the operator: what was not
+-- mailed yet becomes one.
 create function open_alert(p_at timestamptz, p_kind text, p_subject text, p_message text) returns boolean
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp
 as $$
+declare
+  v_id bigint;
 begin
   insert into alerts (kind, subject, message, opened_at) values (p_kind, p_subject, p_message, p_at)
-  on conflict (kind, subject) where closed_at is null do nothing;
-  return found;
+  on conflict (kind, subject) where closed_at is null do nothing returning id into v_id;
+  if v_id is null then
+    return false;
+  end if;
+  perform queue_letter(p_at, 'alert', 'alr_' || v_id, null,
+    jsonb_build_object('kind', p_kind, 'subject', p_subject, 'message', p_message, 'openedAt', iso(p_at)));
+  return true;
 end
 $$;
 
@@ -40,15 +48,4 @@ begin
 end
 $$;
 
-create function unmailed_alerts(p_limit int) returns table (id text, kind text, subject text, message text, opened_at text)
-language sql stable security definer set search_path = pg_catalog, public, pg_temp
-as $$
-  select 'alr_' || a.id, a.kind, a.subject, a.message, iso(a.opened_at)
-  from alerts a where a.mailed_at is null order by a.id limit p_limit
-$$;
-
-create function alert_mailed(p_at timestamptz, p_id text) returns void
-language sql security definer set search_path = pg_catalog, public, pg_temp
-as $$ update alerts set mailed_at = coalesce(mailed_at, p_at) where 'alr_' || id = p_id $$;
-
-grant execute on function open_alert, close_alert, unmailed_alerts, alert_mailed to cascade_app;
+grant execute on function close_alert, open_alert to cascade_app;

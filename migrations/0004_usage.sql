@@ -35,53 +35,38 @@ create table usage_days (
   primary key (account_id, day, meter)
 );
 
--- Who calls: an API key's live owner with the scope, or the session's account. Outcome in `kind`.
-create function usage_caller(p_at timestamptz, p_key_hash bytea, p_account text, p_scope text,
-  out kind text, out account_id text, out api_key_id text, out tier text)
-language plpgsql stable security definer set search_path = pg_catalog, public, pg_temp
-as $$
-declare
-  v_scopes text[];
-begin
-  if p_key_hash is null then
-    select 'ok', a.id, a.tier into kind, account_id, tier from accounts a where a.id = p_account;
-  else
-    select 'ok', a.id, k.id, a.tier, k.scopes into kind, account_id, api_key_id, tier, v_scopes
-    from api_keys k join accounts a on a.id = k.account_id where k.hash = p_key_hash and k.revoked_at is null
-      and (k.expires_at is null or k.expires_at > p_at);
-    if found and not p_scope = any (v_scopes) then
-      kind := 'forbidden';
-    end if;
-  end if;
-  kind := coalesce(kind, 'unauthorised');
-end
-$$;
-
 -- Charges a batch in one call: claims, events, rollup and one transaction in the books, or nothing.
 -- p_events: [{id, meter, units, weighted, at, hash}], `weighted` = units times the meter's weight; p_prices: millis per
--- weighted unit, by tier. In order; from the first new event that doesn't fit, later new ones are insufficient.
--- Outcome: {kind: 'unauthorised' | 'forbidden'} or {kind: 'judged', accountId, walletMillis, results: [{id, outcome:
--- charged | duplicate | conflict | insufficient, chargedMillis}]}; a duplicate shows what its event was charged once.
-create function charge_usage(p_at timestamptz, p_key_hash bytea, p_account text, p_prices jsonb, p_events jsonb)
-returns jsonb
+-- weighted unit, by tier. In order; from the first new event that doesn't fit, later new ones are insufficient. A wallet
+-- that falls below p_low_millis is told of, once a day at most. p_tiers: {<tier>: {millisPerUnit, requestsPerMinute}}, by
+-- the tier of this moment; p_calls: this minute's, this one too.
+-- Outcome: {kind: 'unauthorised' | 'forbidden'}, {kind: 'too_many', requestsPerMinute} or {kind: 'judged', accountId,
+-- walletMillis, requestsPerMinute, keySeenLongAgo, results: [{id, outcome: charged | duplicate | conflict | insufficient,
+-- chargedMillis}]}; a duplicate shows what its event was charged once.
+create function charge_usage(p_at timestamptz, p_key_hash bytea, p_session text, p_tiers jsonb, p_low_millis bigint,
+  p_events jsonb, p_calls int) returns jsonb
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp
 as $$
 declare
   v_caller record;
   v_price bigint;
+  v_calls int;
   v_wallet bigint;
   v_transaction bigint := nextval(pg_get_serial_sequence('transactions', 'id'));
   v_total bigint;
   v_first text;
   v_results jsonb;
 begin
-  v_caller := usage_caller(p_at, p_key_hash, p_account, 'usage:write');
+  v_caller := who_calls(p_at, p_key_hash, p_session, 'usage:write');
   if v_caller.kind <> 'ok' then
     return jsonb_build_object('kind', v_caller.kind);
   end if;
-  v_price := (p_prices ->> v_caller.tier)::bigint;
-  if v_price is null then
-    raise exception 'no price for tier %', v_caller.tier;
+  v_price := (p_tiers -> v_caller.tier ->> 'millisPerUnit')::bigint;
+  v_calls := (p_tiers -> v_caller.tier ->> 'requestsPerMinute')::int;
+  if v_price is null or v_calls is null then
+    raise exception 'nothing is known of tier %', v_caller.tier;
+  elsif p_calls > v_calls then
+    return jsonb_build_object('kind', 'too_many', 'requestsPerMinute', v_calls);
   end if;
   -- The balance's row is the lock: charges of one account are judged one after the other.
   select wallet into strict v_wallet from balances where account_id = v_caller.account_id for update;
@@ -141,9 +126,13 @@ begin
   if v_total > 0 then
     perform post(p_at, 'usage:' || v_caller.account_id || ':' || v_first, 'usage', array[
       ('wallet', v_caller.account_id, -v_total)::leg, ('spent', null, v_total)::leg], v_transaction);
+    if v_wallet >= p_low_millis and v_wallet - v_total < p_low_millis then
+      perform queue_letter(p_at, 'low_balance', v_caller.account_id || ':' || (p_at at time zone 'UTC')::date,
+        v_caller.account_id, jsonb_build_object('walletMillis', v_wallet - v_total));
+    end if;
   end if;
   return jsonb_build_object('kind', 'judged', 'accountId', v_caller.account_id,
-    'walletMillis', v_wallet - v_total, 'results', v_results);
+    'walletMillis', v_wallet - v_total, 'requestsPerMinute', v_calls, 'keySeenLongAgo', v_caller.key_seen_long_ago, 'results', v_results);
 end
 $$;
 
@@ -158,18 +147,18 @@ as $$
   on conflict (account_id, day, meter) do update set events = d.events + 1, units = d.units + excluded.units;
 $$;
 
--- Usage by UTC day and meter, both days included. Outcome like charge_usage's: {kind: 'reported', days: […]}.
-create function report_usage(p_at timestamptz, p_key_hash bytea, p_account text, p_from date, p_to date) returns jsonb
+-- Usage by UTC day and meter, both days included. Outcome like charge_usage's: {kind: 'reported', keySeenLongAgo, days: […]}.
+create function report_usage(p_at timestamptz, p_key_hash bytea, p_session text, p_from date, p_to date) returns jsonb
 language plpgsql stable security definer set search_path = pg_catalog, public, pg_temp
 as $$
 declare
   v_caller record;
 begin
-  v_caller := usage_caller(p_at, p_key_hash, p_account, 'usage:read');
+  v_caller := who_calls(p_at, p_key_hash, p_session, 'usage:read');
   if v_caller.kind <> 'ok' then
     return jsonb_build_object('kind', v_caller.kind);
   end if;
-  return jsonb_build_object('kind', 'reported', 'accountId', v_caller.account_id, 'days', coalesce((
+  return jsonb_build_object('kind', 'reported', 'keySeenLongAgo', v_caller.key_seen_long_ago, 'days', coalesce((
     select jsonb_agg(jsonb_build_object('day', day, 'meter', meter, 'events', events, 'units', units,
       'chargedMillis', charged_millis) order by day, meter)
     from usage_days where account_id = v_caller.account_id and day between p_from and p_to), '[]'));

@@ -61,71 +61,101 @@ create function begin_reserve(p_at timestamptz, p_purse_millis bigint) returns v
 language sql security definer set search_path = pg_catalog, public, pg_temp
 as $$ insert into reserve (purse_millis, read_at) values (p_purse_millis, p_at) on conflict do nothing $$;
 
-create function claim_deliveries(p_at timestamptz, p_limit int, p_lease interval, p_quiet interval)
-returns table (id text, lease_token bigint, citizen text, millis bigint, stratagem_id text, record_id text,
-  purchase_id text, payment_intent text, created_at text)
-language sql security definer set search_path = pg_catalog, public, pg_temp
+-- Gives claimed deliveries back after a failure that certainly changed nothing: a minute's pause, twice as long with each
+-- try, at most an hour, never shorter than p_pause, and spread, so that they don't all come back at once. A transfer that
+-- the game refused is forgotten.
+create function postpone_deliveries(p_at timestamptz, p_held jsonb, p_error text, p_pause interval)
+returns setof text
+language plpgsql security definer set search_path = pg_catalog, public, pg_temp
 as $$
-  update deliveries d set lease_token = d.lease_token + 1, leased_until = p_at + p_lease
-  from (
-    select q.id from deliveries q
-    where q.status in ('pending', 'planned') and q.next_at <= p_at
-      and (q.leased_until is null or q.leased_until + p_quiet <= p_at)
-    order by q.next_at, q.id limit p_limit for update skip locked
-  ) chosen
-  where d.id = chosen.id
-  returning d.id, d.lease_token, d.citizen, d.millis, d.id || '-' || d.attempt, d.record_id, d.purchase_id,
-    (select p.payment_intent from purchases p where p.id = d.purchase_id), iso(d.created_at)
+declare
+  v_parked bigint;
+begin
+  return query
+    update deliveries d set leased_until = null, tries = d.tries + 1, last_error = p_error,
+      next_at = p_at + greatest(p_pause, least(interval '1 minute' * 2 ^ least(d.tries, 6), interval '1 hour'))
+        * (0.75 + random() / 2),
+      parked_at = case when d.tries + 1 >= 24 then p_at end
+    from jsonb_to_recordset(p_held) as p (id text, token bigint)
+    where d.id = p.id and d.lease_token = p.token and d.status in ('pending', 'planned')
+    returning d.id;
+  perform forget_try(p_at, d.id) from deliveries d join jsonb_to_recordset(p_held) as p (id text, token bigint)
+    on d.id = p.id and d.lease_token = p.token and d.leased_until is null;
+  select count(*) into v_parked from deliveries where parked_at is not null;
+  if v_parked > 0 then
+    perform open_alert(p_at, 'deliveries_parked', 'deliveries', format(
+      '%s deliveries could not be sent in 24 tries and wait for a person: see dead-letters. The last error: %s',
+      v_parked, p_error));
+  end if;
+end
 $$;
 
--- After the one activation, seen or read back; p_done: [{id, token}].
-create function mark_active(p_at timestamptz, p_done jsonb) returns setof text
-language sql security definer set search_path = pg_catalog, public, pg_temp
+-- What there is to do. `deliveries`: those whose rows are due to be read by id: at once, then once an hour, and all of them
+-- when purse and rows have disagreed in the same way for a while (a row may be gone). `asked`: transfers whose rows we
+-- don't know. `rowsFrom`: since when changes of rows have not been read; no row is older than its delivery. `waiting`:
+-- whether there is anything to send or to watch; once there is a reserve there always is, for an old row may be made active
+-- again while nothing is under way. `isTurn`: whose turn it is to look, taken by the answer when the last look began
+-- p_every ago. `isExplained`: purse and rows agreed within this half minute: only then anything new may be sent without a
+-- look.
+create function delivery_work(p_at timestamptz, p_every interval) returns jsonb
+language plpgsql security definer set search_path = pg_catalog, public, pg_temp
 as $$
-  update deliveries d set status = 'active', activated_at = p_at, leased_until = null, last_error = null
-  from jsonb_to_recordset(p_done) as p (id text, token bigint)
-  where d.id = p.id and d.lease_token = p.token and d.status = 'planned'
-  returning d.id
-$$;
-
--- Gives claimed deliveries back, to be tried again at p_next; only for failures that certainly changed nothing.
-create function postpone_deliveries(p_next timestamptz, p_held jsonb, p_error text) returns setof text
-language sql security definer set search_path = pg_catalog, public, pg_temp
-as $$
-  update deliveries d set leased_until = null, next_at = p_next, tries = d.tries + 1, last_error = p_error
-  from jsonb_to_recordset(p_held) as p (id text, token bigint)
-  where d.id = p.id and d.lease_token = p.token and d.status in ('pending', 'planned')
-  returning d.id
-$$;
-
--- What there is to do: the reserve (null before the first reading), every delivery that Venice may have executed (a planned
--- one, too: its activation's answer may be lost), whether any waits to be sent.
-create function delivery_work(p_at timestamptz) returns jsonb
-language sql stable security definer set search_path = pg_catalog, public, pg_temp
-as $$
-  select jsonb_build_object(
+declare
+  v_is_turn boolean;
+begin
+  update reserve set watched_at = p_at
+  where watched_at is null or watched_at > p_at or watched_at <= p_at - p_every;
+  v_is_turn := found or not exists (select from reserve);
+  return jsonb_build_object(
+    'isTurn', v_is_turn,
+    'isExplained', exists (
+      select from reserve
+      where mismatch_began is null and explained_at between p_at - interval '30 seconds' and p_at),
     'reserve', (select jsonb_build_object('purseMillis', purse_millis, 'version', version) from reserve),
-    'deliveries', coalesce((
-      select jsonb_agg(jsonb_build_object('id', id, 'stratagemId', id || '-' || attempt, 'recordId', record_id,
-        'citizen', citizen, 'millis', millis, 'createdAt', iso(created_at)) order by activated_at, id)
-      from deliveries where status in ('planned', 'active')), '[]'),
-    'waiting', exists (select from deliveries where status in ('pending', 'planned') and next_at <= p_at))
+    'rowsFrom', iso(coalesce((select rows_to from reserve),
+      (select min(created_at) - interval '1 day' from deliveries where status in ('planned', 'active')))),
+    'deliveries', case when v_is_turn then coalesce((
+      select jsonb_agg(watched_delivery(d) order by d.looked_at nulls first, d.id) from (
+        select q.* from deliveries q
+        where q.status in ('planned', 'active') and q.record_id is not null
+          and (q.looked_at is null or q.looked_at <= p_at - interval '1 hour'
+            or q.looked_at < (select mismatch_since from reserve where mismatch_since <= p_at - interval '90 seconds'))
+        order by q.looked_at nulls first, q.id limit 1000) d), '[]') else '[]' end,
+    'asked', case when v_is_turn then coalesce((
+      select jsonb_agg(asked_delivery(d)) from deliveries d where d.status = 'planned' and d.record_id is null), '[]')
+      else '[]' end,
+    'underWay', exists (select from deliveries where status in ('planned', 'active')),
+    'waiting', exists (select from reserve)
+      or exists (select from deliveries where status = 'pending' and parked_at is null and next_at <= p_at));
+end
 $$;
 
--- Concludes what the rows say, if the purse agrees. p_seen: [{id, verdict: executed | refused | unknown, evidence}].
---   Agreed: the purse moved by what the executed ones say (or by that and all that the unknown ones may have moved). They
---   conclude, and the purse becomes the new base.
+-- Concludes what the rows say, if the purse agrees. What they say is kept, so that p_seen names only rows that changed or
+-- were read by id: [{id, recordId (null where the game was asked for one that we don't know), verdict: executed | refused |
+-- unknown | tampered | waiting, evidence, touchedAt (first sight of a row without a baseline), looked}]. p_complete: all
+-- changes were read; if not, nothing is concluded. p_rows_to: up to where they were read. p_strays: [{recordId, millis}],
+-- rows of others that took from the purse, each counting in the interval in which it was first seen.
+--   Tampered: frozen at once, whatever the purse says. Like an unknown one it may have been paid, now and until the
+--   disagreement that it was seen in is over.
+--   Agreed: the purse moved by what the executed ones say, or by that and all that may have been paid besides; after
+--   p_patience anything between the two will do. They conclude, and the purse becomes the new base.
+--   Each executed one is proved only if the purse could not have moved so far without it, had all of the doubtful ones
+--   (refused, unknown, tampered, as far as the movement covers them) been paid; else it is uncertain.
 --   Not agreed: the game is in the middle of its writes, or somebody lies. While it stays the same for p_patience, or
---   changes for p_limit, wait; then all with a verdict become uncertain. With nothing under way no movement is ours: it is
---   alerted at once, and the new purse is the base.
+--   changes for p_limit, wait; then all with a verdict become uncertain, and so does each delivery that still waits and
+--   is of exactly the amount that nothing explains: a run of the game that died leaves one such row. `halted`: their
+--   records, to be cancelled. With nothing under way no movement is ours: it is alerted at once, and the new purse is the
+--   base.
 --   A refusal returns ducats, so it proves more: from its first sight for p_hold (a run of the game may have read the row
 --   before) it was refused at every look and the purse stood still. Any movement could have been its own, others' rows
---   forged to account for it: then it is uncertain, and so is an executed one of the same amount.
--- Outcome: {kind: 'stale'} | {kind: 'waiting', saidMillis, movedMillis} |
---   {kind: 'concluded', executed: [id], rejected: [id], uncertain: [id]}.
+--   forged to account for it: then it is uncertain, and so is an executed one of the same amount. A transfer that left no
+--   row, while the purse stood still for as long, is begun again.
+-- Outcome: {kind: 'stale'} | {kind: 'waiting', saidMillis, movedMillis} | {kind: 'concluded', executed: [id], rejected:
+-- [id], uncertain: [id], halted: [recordId]}.
 create function conclude_deliveries(
   p_at timestamptz, p_version bigint, p_purse_millis bigint, p_seen jsonb,
-  p_patience interval, p_limit interval, p_hold interval
+  p_patience interval, p_limit interval, p_hold interval,
+  p_complete boolean default true, p_rows_to timestamptz default null, p_strays jsonb default '[]'
 ) returns jsonb
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp
 as $$
@@ -134,71 +164,132 @@ declare
   v_moved bigint;
   v_said bigint;
   v_perhaps bigint;
+  v_frozen bigint;
+  v_doubtful bigint;
   v_agrees boolean;
+  v_unread boolean;
   v_delivery record;
   v_end text;
   v_executed jsonb := '[]';
   v_rejected jsonb := '[]';
   v_uncertain jsonb := '[]';
+  v_halted jsonb := '[]';
 begin
   select * into v_reserve from reserve for update;
   if not found or v_reserve.version <> p_version then
     return jsonb_build_object('kind', 'stale');
   end if;
+  update deliveries d set verdict = nullif(s.verdict, 'waiting'), evidence = coalesce(s.evidence, d.evidence),
+    -- No longer refused at this look: its time begins anew.
+    refused_at = case when s.verdict = 'refused' then d.refused_at end,
+    touched_at = coalesce(d.touched_at, s."touchedAt"),
+    looked_at = case when s.looked then p_at else d.looked_at end
+  from jsonb_to_recordset(p_seen)
+    as s (id text, "recordId" text, verdict text, evidence jsonb, "touchedAt" timestamptz, looked boolean)
+  where d.id = s.id and d.record_id is not distinct from s."recordId" and d.status in ('planned', 'active');
+  for v_delivery in
+    select id, millis, evidence from deliveries where status in ('planned', 'active') and verdict = 'tampered'
+    order by account_id, id for update
+  loop
+    perform open_alert(p_at, 'delivery_tampered', v_delivery.id, format(
+      'Delivery %s of %s ducats: somebody wrote to its row, %s. It may have been paid or not: compare both purses, then decide.',
+      v_delivery.id, print_ducats(v_delivery.millis), coalesce(v_delivery.evidence -> 'row' ->> 'recordId', 'which is gone')));
+    update deliveries set status = 'uncertain', concluded_at = p_at, frozen_at = p_at, leased_until = null
+    where id = v_delivery.id;
+    v_uncertain := v_uncertain || to_jsonb(v_delivery.id);
+  end loop;
+  insert into stray_payments (record_id, millis, seen_at)
+  select "recordId", millis, p_at from jsonb_to_recordset(p_strays) as r ("recordId" text, millis bigint)
+  on conflict do nothing;
   v_moved := v_reserve.purse_millis - p_purse_millis;
-  select coalesce(sum(d.millis) filter (where s.verdict = 'executed'), 0),
-    coalesce(sum(d.millis) filter (where s.verdict = 'unknown'), 0)
+  if not p_complete then
+    update reserve set rows_to = greatest(rows_to, p_rows_to), version = version + 1;
+    return jsonb_build_object('kind', 'waiting', 'saidMillis', 0, 'movedMillis', v_moved);
+  end if;
+  select coalesce(sum(millis) filter (where verdict = 'executed'), 0),
+    coalesce(sum(millis) filter (where verdict = 'unknown'), 0)
   into v_said, v_perhaps
-  from deliveries d join jsonb_to_recordset(p_seen) as s (id text, verdict text) on s.id = d.id
-  where d.status in ('planned', 'active');
+  from deliveries where status in ('planned', 'active') and verdict is not null;
+  select coalesce(sum(millis), 0) into v_frozen
+  from deliveries where frozen_at >= coalesce(v_reserve.mismatch_began, p_at);
+  v_perhaps := v_perhaps + v_frozen;
+  v_moved := v_moved + explained_top_up(p_at, v_moved, v_said, v_perhaps);
   v_agrees := v_moved in (v_said, v_said + v_perhaps);
-  -- No longer refused at this look: its time begins anew.
-  update deliveries set refused_at = null where refused_at is not null and status in ('planned', 'active')
-    and id not in (select s.id from jsonb_to_recordset(p_seen) as s (id text, verdict text) where s.verdict = 'refused');
 
   if not v_agrees and exists (select from deliveries where status in ('planned', 'active')) then
     if (v_moved, v_said) is distinct from (v_reserve.mismatch_moved, v_reserve.mismatch_said) then
       v_reserve.mismatch_since := p_at;
     end if;
     v_reserve.mismatch_began := coalesce(v_reserve.mismatch_began, p_at);
-    if p_at < v_reserve.mismatch_since + p_patience and p_at < v_reserve.mismatch_began + p_limit then
+    -- A row may be gone: before a disagreement is given up, each row has been read by its id since it began.
+    v_unread := exists (select from deliveries where status in ('planned', 'active')
+      and coalesce(looked_at, '-infinity') < v_reserve.mismatch_since);
+    if p_at < v_reserve.mismatch_began + p_limit
+      and (v_unread or p_at < v_reserve.mismatch_since + p_patience)
+    then
       update reserve set mismatch_began = v_reserve.mismatch_began, mismatch_since = v_reserve.mismatch_since,
-        mismatch_moved = v_moved, mismatch_said = v_said;
+        mismatch_moved = v_moved, mismatch_said = v_said, rows_to = greatest(rows_to, p_rows_to), version = version + 1;
       return jsonb_build_object('kind', 'waiting', 'saidMillis', v_said, 'movedMillis', v_moved);
     end if;
+    v_agrees := v_moved between v_said and v_said + v_perhaps;
+    if not v_agrees then
+      for v_delivery in
+        select id, millis, record_id from deliveries
+        where status in ('planned', 'active') and verdict is null and record_id is not null
+          and millis in (v_moved - v_said, v_moved - v_said - v_perhaps)
+        order by account_id, id for update
+      loop
+        perform open_alert(p_at, 'delivery_uncertain', v_delivery.id, format(
+          'Delivery %s of %s ducats: its row says nothing, and the purse moved by as much without an explanation. A run of the '
+          'game may have died after it had paid: the next one would pay again, so the row is cancelled. Compare both purses, '
+          'then decide.', v_delivery.id, print_ducats(v_delivery.millis)));
+        update deliveries set status = 'uncertain', concluded_at = p_at, leased_until = null,
+          evidence = jsonb_build_object('row', jsonb_build_object('recordId', record_id), 'movedMillis', v_moved, 'saidMillis', v_said)
+        where id = v_delivery.id;
+        v_uncertain := v_uncertain || to_jsonb(v_delivery.id);
+        v_halted := v_halted || to_jsonb(v_delivery.record_id);
+      end loop;
+    end if;
   end if;
+  select coalesce(sum(millis), 0) into v_doubtful
+  from deliveries
+  where millis <= v_moved and ((status in ('planned', 'active') and verdict in ('refused', 'unknown'))
+    or frozen_at >= coalesce(v_reserve.mismatch_began, p_at));
+  select v_doubtful + coalesce(sum(millis), 0) into v_doubtful
+  from stray_payments where millis <= v_moved and seen_at >= coalesce(v_reserve.mismatch_began, p_at);
 
   for v_delivery in
-    select d.id, d.account_id, d.millis, d.refused_at, s.verdict, s.evidence,
-      s.verdict = 'executed' and exists (
-        select from deliveries o join jsonb_to_recordset(p_seen) as t (id text, verdict text) on t.id = o.id
-        where o.status in ('planned', 'active') and o.millis = d.millis and t.verdict = 'refused') as has_double
-    from deliveries d join jsonb_to_recordset(p_seen) as s (id text, verdict text, evidence jsonb) on s.id = d.id
-    where d.status in ('planned', 'active') order by d.account_id, d.id for update of d
+    select id, account_id, millis, refused_at, verdict, record_id from deliveries
+    where status in ('planned', 'active') and verdict is not null order by account_id, id for update
   loop
     v_end := case
-      when not v_agrees or v_delivery.has_double or v_delivery.verdict = 'unknown' then 'uncertain'
-      when v_delivery.verdict = 'executed' then 'executed'
+      when not v_agrees or v_delivery.verdict = 'unknown' then 'uncertain'
+      when v_delivery.verdict = 'executed' then
+        case when v_moved > v_said + v_doubtful - v_delivery.millis then 'executed' else 'uncertain' end
       when v_moved <> 0 then 'uncertain'
       when v_delivery.refused_at is null then 'refused'
       when p_at >= v_delivery.refused_at + p_hold then 'rejected'
       else 'held'
     end;
     continue when v_end = 'held';
+    if v_end = 'rejected' and v_delivery.record_id is null then
+      perform forget_try(p_at, v_delivery.id);
+      continue;
+    end if;
     if v_end = 'refused' then
-      update deliveries set refused_at = p_at, evidence = v_delivery.evidence where id = v_delivery.id;
+      update deliveries set refused_at = p_at where id = v_delivery.id;
       continue;
     end if;
     if v_end = 'uncertain' then
       perform open_alert(p_at, 'delivery_uncertain', v_delivery.id, format(
-        'Delivery %s of %s ducats: its row says %s, the purse moved by %s while the rows account for %s. '
+        'Delivery %s of %s ducats: its row says %s, the purse moved by %s while the rows account for %s and for %s in doubt. '
         'Compare the row, its notes and both purses, then decide.',
-        v_delivery.id, print_ducats(v_delivery.millis), v_delivery.verdict, print_ducats(v_moved), print_ducats(v_said)));
+        v_delivery.id, print_ducats(v_delivery.millis), v_delivery.verdict, print_ducats(v_moved), print_ducats(v_said),
+        print_ducats(v_doubtful)));
     else
       perform post_delivery_end(p_at, v_delivery.id, v_delivery.account_id, v_delivery.millis, v_end);
     end if;
-    update deliveries set status = v_end, concluded_at = p_at, evidence = v_delivery.evidence, leased_until = null
-    where id = v_delivery.id;
+    update deliveries set status = v_end, concluded_at = p_at, leased_until = null where id = v_delivery.id;
     case v_end
       when 'executed' then v_executed := v_executed || to_jsonb(v_delivery.id);
       when 'rejected' then v_rejected := v_rejected || to_jsonb(v_delivery.id);
@@ -211,10 +302,13 @@ begin
       print_ducats(v_moved), iso(v_reserve.read_at), print_ducats(v_said)));
   end if;
   update reserve set purse_millis = p_purse_millis, version = version + 1, read_at = p_at,
+      rows_to = greatest(rows_to, p_rows_to),
       mismatch_began = null, mismatch_since = null, mismatch_moved = null, mismatch_said = null
-    where p_purse_millis <> purse_millis or mismatch_began is not null or jsonb_array_length(p_seen) > 0;
+    where p_purse_millis <> purse_millis or mismatch_began is not null or p_rows_to > coalesce(rows_to, '-infinity')
+      or jsonb_array_length(p_seen) > 0;
+  update reserve set explained_at = p_at;
   return jsonb_build_object('kind', 'concluded', 'executed', v_executed, 'rejected', v_rejected,
-    'uncertain', v_uncertain);
+    'uncertain', v_uncertain, 'halted', v_halted);
 end
 $$;
 
@@ -234,7 +328,8 @@ begin
 end
 $$;
 
--- For the owner: ends an uncertain delivery by a person's decision, `arrived` or `returned`, with the reason kept.
+-- For the owner: ends an uncertain delivery by a person's decision, `arrived` or `returned`, with the reason kept, and
+-- closes the alert on tampering.
 create function resolve_delivery(p_at timestamptz, p_delivery text, p_outcome text, p_reason text) returns void
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp
 as $$
@@ -253,18 +348,11 @@ begin
     evidence = coalesce(evidence, '{}') || jsonb_build_object('resolved', p_outcome, 'reason', p_reason)
   where id = p_delivery;
   perform close_alert(p_at, 'delivery_uncertain', p_delivery);
+  perform close_alert(p_at, 'delivery_tampered', p_delivery);
 end
 $$;
 
--- Deliveries that are longer on their way than Venice's runs explain: three a day, eight hours apart.
-create function late_deliveries(p_at timestamptz) returns setof text
-language sql stable security definer set search_path = pg_catalog, public, pg_temp
-as $$
-  select id from deliveries
-  where status in ('pending', 'planned', 'active') and created_at < p_at - interval '9 hours'
-$$;
-
--- One alert while any delivery is late.
+-- One alert while any delivery is late; each late delivery's customer is told once.
 create function check_lateness(p_at timestamptz) returns void
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp
 as $$
@@ -272,6 +360,9 @@ declare
   v_late bigint := (select count(*) from late_deliveries(p_at));
 begin
   if v_late > 0 then
+    perform queue_letter(p_at, 'delivery_late', d.id, d.account_id, jsonb_build_object('deliveryId', d.id,
+      'purchaseId', d.purchase_id, 'millis', d.millis, 'citizen', d.citizen, 'createdAt', iso(d.created_at)))
+    from deliveries d where d.id in (select late_deliveries(p_at)) order by d.id;
     perform open_alert(p_at, 'deliveries_late', 'deliveries', format(
       '%s deliveries are on their way for more than nine hours: does the game run, do their rows expire, is the '
       'processor''s purse filled?', v_late));
@@ -281,54 +372,23 @@ begin
 end
 $$;
 
--- The processor's purse against what is promised and a floor. Opens the alert once, closes it when all is well.
--- Outcome: {promisedMillis, freeMillis, alert: 'opened' | 'still_open' | 'closed' | 'none'}.
-create function check_reserve(p_at timestamptz, p_purse_millis bigint, p_floor_millis bigint) returns jsonb
-language plpgsql security definer set search_path = pg_catalog, public, pg_temp
+-- Everything a customer sees of their ducats, in one answer. {kind: 'unauthorised' | 'forbidden'} or {kind: 'read',
+-- keySeenLongAgo, status}. `purse` is the last sight of the citizen's purse, however old. Drafts are left out: nothing was
+-- offered to the customer yet.
+create function credit_status(p_at timestamptz, p_key_hash bytea, p_session text) returns jsonb
+language plpgsql stable security definer set search_path = pg_catalog, public, pg_temp
 as $$
 declare
-  v_promised bigint := promised_millis();
-  v_free bigint := p_purse_millis - v_promised;
-  v_alert text;
+  v_caller record;
 begin
-  if v_free < p_floor_millis then
-    v_alert := case when open_alert(p_at, 'reserve_low', 'processor', format(
-      'The processor citizen holds %s ducats, %s of them promised: %s are free, the floor is %s. Top the purse up.',
-      print_ducats(p_purse_millis), print_ducats(v_promised), print_ducats(v_free), print_ducats(p_floor_millis))) then 'opened' else 'still_open' end;
-  else
-    v_alert := case when close_alert(p_at, 'reserve_low', 'processor') then 'closed' else 'none' end;
+  v_caller := who_calls(p_at, p_key_hash, p_session, 'credits:read');
+  if v_caller.kind <> 'ok' then
+    return jsonb_build_object('kind', v_caller.kind);
   end if;
-  return jsonb_build_object('promisedMillis', v_promised, 'freeMillis', v_free, 'alert', v_alert);
+  return jsonb_build_object('kind', 'read', 'keySeenLongAgo', v_caller.key_seen_long_ago,
+    'status', credit_status_of(v_caller.account_id));
 end
 $$;
 
--- Everything a customer sees of their ducats, in one answer; null for an unknown account. `purse` is the last sight of
--- the citizen's purse, however old. Drafts are left out: nothing was offered to the customer yet.
-create function credit_status(p_account text) returns jsonb
-language sql stable security definer set search_path = pg_catalog, public, pg_temp
-as $$
-  select jsonb_build_object(
-    'citizen', a.citizen,
-    'walletMillis', b.wallet, 'transitMillis', b.transit, 'frozenMillis', b.frozen, 'heldMillis', b.held,
-    'debtMillis', -b.debt,
-    'purse', (select jsonb_build_object('millis', s.millis, 'readAt', iso(s.read_at))
-      from purses s where s.citizen = a.citizen),
-    'purchases', coalesce((
-      select jsonb_agg(jsonb_build_object('id', p.id, 'status', p.status, 'pack', p.pack, 'usdCents', p.amount_cents,
-        'baseMillis', p.base_millis, 'bonusMillis', p.bonus_millis, 'totalMillis', p.base_millis + p.bonus_millis,
-        'repaidMillis', p.repaid_millis, 'deliverTo', p.deliver_to, 'citizen', p.citizen,
-        'lastDecline', p.last_decline, 'openedAt', iso(p.opened_at), 'paidAt', iso(p.paid_at),
-        'paymentUrl', case when p.status = 'open' then t.session_url end) order by p.opened_at desc, p.id)
-      from (select * from purchases where account_id = a.id and status <> 'draft'
-            order by opened_at desc, id limit 20) p
-      join purchase_attempts t on t.purchase_id = p.id and t.attempt = p.attempt), '[]'),
-    'deliveries', coalesce((
-      select jsonb_agg(jsonb_build_object('id', d.id, 'status', d.status, 'millis', d.millis, 'citizen', d.citizen,
-        'purchaseId', d.purchase_id, 'createdAt', iso(d.created_at), 'activeSince', iso(d.activated_at),
-        'concludedAt', iso(d.concluded_at)) order by d.created_at desc, d.id)
-      from (select * from deliveries where account_id = a.id order by created_at desc, id limit 20) d), '[]'))
-  from accounts a join balances b on b.account_id = a.id where a.id = p_account
-$$;
-
-grant execute on function save_purse, begin_reserve, claim_deliveries, mark_active, postpone_deliveries,
-  delivery_work, conclude_deliveries, check_lateness, check_reserve, credit_status to cascade_app;
+grant execute on function save_purse, begin_reserve, postpone_deliveries, delivery_work, conclude_deliveries,
+  check_lateness, credit_status to cascade_app;

@@ -46,8 +46,8 @@ as $$
     (select id from purchases where id = p_fact ->> 'purchaseId'))
 $$;
 
--- Internal. Credits a purchase: dollars in, ducats out of issuance and bonus, the debt repaid first, and the delivery's
--- outbox row. The business key makes it once. Answers the delivery's id, null when all stays in the wallet.
+-- Internal. Credits a purchase: dollars in, ducats out of issuance and bonus, the debt repaid first, the delivery's outbox
+-- row, and the receipt. The business key makes it once. Answers the delivery's id, null when all stays in the wallet.
 create function settle_purchase(p_at timestamptz, p_purchase purchases, p_payment_intent text, p_customer text)
 returns text
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp
@@ -79,11 +79,15 @@ begin
     insert into deliveries (id, account_id, purchase_id, citizen, millis, next_at, created_at)
     values (v_delivery, p_purchase.account_id, p_purchase.id, p_purchase.citizen, v_whole, p_at, p_at);
   end if;
+  perform queue_letter(p_at, 'receipt', p_purchase.id, p_purchase.account_id, jsonb_build_object(
+    'purchaseId', p_purchase.id, 'usdCents', p_purchase.amount_cents, 'baseMillis', p_purchase.base_millis,
+    'bonusMillis', p_purchase.bonus_millis, 'totalMillis', v_total, 'repaidMillis', v_total - v_credited,
+    'citizen', p_purchase.citizen, 'deliverTo', p_purchase.deliver_to, 'paidAt', iso(p_at)));
   return v_delivery;
 end
 $$;
 
--- Internal. Sets money aside, alerts, credits nothing.
+-- Internal. Sets money aside, alerts, credits nothing; the caller applies its reversals next.
 create function quarantine_payment(
   p_at timestamptz, p_event text, p_purchase purchases, p_livemode boolean, p_fact jsonb, p_reason text
 ) returns void
@@ -105,9 +109,11 @@ begin
   end if;
   update purchases set status = 'review' where id = p_purchase.id and status <> 'paid';
   perform open_alert(p_at, 'payment_quarantined', v_payment, format(
-    'Payment %s for purchase %s was set aside (%s): %s %s, %s expected. Look at it in Stripe and refund it there.',
+    'Payment %s for purchase %s was set aside (%s): %s %s, %s expected. %s',
     v_payment, p_purchase.id, replace(p_reason, '_', ' '), print_cents(v_cents), p_fact ->> 'currency',
-    print_cents(p_purchase.amount_cents)));
+    print_cents(p_purchase.amount_cents), case when p_reason = 'second_payment'
+        then 'It is sent back by itself, after its dispute if it has one; should Stripe refuse that, you are told.'
+      else 'Look at it in Stripe, then send it back: POST /api/refunds with this payment.' end));
 end
 $$;
 
@@ -123,8 +129,11 @@ as $$
         select from purchase_attempts other where other.session_id = p_session))))
 $$;
 
--- Internal. One fact on one purchase. Outcome: settled | already_settled | processing | failed | expired | declined |
--- unchanged | second_payment | amount_mismatch | currency_mismatch | mode_mismatch | parked.
+-- Internal. One fact on one purchase, and what has already gone back of the payment; a letter for one that failed after the
+-- customer had left the payment page. Money that comes for a purchase which was taken back, or corrected, because Stripe
+-- had none or less of it (0024), undoes that; where no payment was known, this is the one.
+-- Outcome: settled | already_settled | processing | failed | expired | declined | unchanged | second_payment |
+-- amount_mismatch | currency_mismatch | mode_mismatch | parked.
 create function apply_payment_fact(p_at timestamptz, p_event text, p_livemode boolean, p_fact jsonb,
   out outcome text, out purchase_id text, out delivery_id text)
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp
@@ -139,11 +148,27 @@ begin
     return;
   end if;
   purchase_id := v_purchase.id;
+  if v_effect = 'paid' and p_livemode = v_purchase.livemode and p_fact ->> 'currency' = v_purchase.currency
+    and exists (select from corrections c where c.purchase_id = v_purchase.id and c.undone_at is null)
+  then
+    update purchases set payment_intent = p_fact ->> 'paymentIntent'
+    where id = v_purchase.id and payment_intent = 'unpaid_' || v_purchase.id;
+    select * into strict v_purchase from purchases where id = v_purchase.id;
+    if v_purchase.payment_intent = p_fact ->> 'paymentIntent'
+      and correct_payment(p_at, v_purchase, (p_fact ->> 'amountCents')::bigint)
+    then
+      outcome := 'corrected';
+      return;
+    end if;
+  end if;
   if v_effect = 'paid' then
     outcome := case
       when p_livemode <> v_purchase.livemode then 'mode_mismatch'
       when v_purchase.status = 'paid'
         and v_purchase.payment_intent is not distinct from p_fact ->> 'paymentIntent' then 'already_settled'
+      -- Set aside, it stays so, whatever another event says of it: a person looks at it.
+      when exists (select from quarantines where payment = p_fact ->> 'paymentIntent' and livemode = p_livemode) then (
+        select reason from quarantines where payment = p_fact ->> 'paymentIntent')
       when p_fact ->> 'currency' <> v_purchase.currency then 'currency_mismatch'
       when (p_fact ->> 'amountCents')::bigint <> v_purchase.amount_cents then 'amount_mismatch'
       when v_purchase.status = 'paid' then 'second_payment'
@@ -151,8 +176,12 @@ begin
     end;
     if outcome = 'settled' then
       delivery_id := settle_purchase(p_at, v_purchase, p_fact ->> 'paymentIntent', p_fact ->> 'customer');
+      -- What was refunded or disputed before we knew that it was paid.
+      perform apply_reversals(p_at, p_fact ->> 'paymentIntent');
+      perform tell_refunds(p_at, p_fact ->> 'paymentIntent');
     elsif outcome <> 'already_settled' then
       perform quarantine_payment(p_at, p_event, v_purchase, p_livemode, p_fact, outcome);
+      perform apply_reversals(p_at, p_fact ->> 'paymentIntent');
     end if;
     return;
   end if;
@@ -168,18 +197,26 @@ begin
     outcome := 'processing';
   elsif v_effect = 'failed' and v_purchase.status in ('draft', 'open', 'processing') then
     update purchases set status = 'failed', last_decline = p_fact ->> 'reason' where id = v_purchase.id;
+    perform queue_letter(p_at, 'payment_failed', v_purchase.id || '-' || v_purchase.attempt, v_purchase.account_id,
+      jsonb_build_object('purchaseId', v_purchase.id, 'usdCents', v_purchase.amount_cents,
+        'totalMillis', v_purchase.base_millis + v_purchase.bonus_millis, 'reason', p_fact ->> 'reason'));
     outcome := 'failed';
   elsif v_effect = 'expired' and v_purchase.status in ('draft', 'open') then
     update purchases set status = 'expired' where id = v_purchase.id;
     outcome := 'expired';
   elsif v_effect = 'declined' and v_purchase.status in ('draft', 'open') then
-    update purchases set last_decline = p_fact ->> 'reason' where id = v_purchase.id;
+    -- Of several the newest is shown, in whatever order they come.
+    update purchases set last_decline = p_fact ->> 'reason'
+    where id = v_purchase.id and not exists (
+      select from stripe_events this, stripe_events newer
+      where this.id = p_event and newer.fact ->> 'purchaseId' = v_purchase.id and newer.fact ->> 'effect' = 'declined'
+        and newer.state = 'applied' and (newer.created, newer.id) > (this.created, this.id));
     outcome := 'declined';
   end if;
 end
 $$;
 
--- Internal. Handles a stored event by its fact and writes what became of it.
+-- Internal. Handles a stored event by its fact, a read of a payment or of a subscription, and writes what became of it.
 create function handle_stripe_event(p_at timestamptz, p_event text, out outcome text, out purchase_id text, out delivery_id text)
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp
 as $$
@@ -188,19 +225,45 @@ declare
   v_applied record;
 begin
   select * into strict v_event from stripe_events where id = p_event;
-  if v_event.fact ->> 'effect' in ('none', 'other_version') then
-    outcome := case when v_event.fact ->> 'effect' = 'none' then 'ignored' else 'other_version' end;
-    if outcome = 'other_version' then
+  case v_event.fact ->> 'effect'
+    when 'none' then
+      outcome := 'ignored';
+    when 'other_version' then
+      outcome := 'other_version';
       perform open_alert(p_at, 'stripe_api_version', coalesce(v_event.api_version, 'none'), format(
         'Stripe sends events of API version %s, which we store and do not interpret (first: %s, %s). '
         'Run npm run stripe:setup to make the endpoint send ours.', v_event.api_version, p_event, v_event.type));
-    end if;
-  else
-    v_applied := apply_payment_fact(p_at, p_event, v_event.livemode, v_event.fact);
-    outcome := v_applied.outcome;
-    purchase_id := v_applied.purchase_id;
-    delivery_id := v_applied.delivery_id;
-  end if;
+    when 'reread' then
+      outcome := save_payment_read(p_at, v_event.fact);
+      if outcome = 'ignored' then
+        outcome := save_invoice_payment_read(p_at, v_event.fact);
+      end if;
+      purchase_id := v_event.fact ->> 'purchaseId';
+    when 'subscription' then
+      outcome := coalesce(save_subscription_read(p_at, v_event.fact -> 'read'), 'ignored');
+      update subscription_starts set state = v_event.fact ->> 'startState'
+      where session_id = v_event.fact ->> 'sessionId' and state = 'open';
+      if found and outcome = 'ignored' then
+        outcome := 'read';
+      end if;
+    when 'new_card' then
+      outcome := retry_with_card(p_at, v_event.fact ->> 'customer', v_event.fact ->> 'paymentMethod');
+    when 'customer_deleted' then
+      update accounts set stripe_customer = null, stripe_customer_live = null where stripe_customer = v_event.fact ->> 'customer';
+      outcome := case when found then 'forgotten' else 'ignored' end;
+    when 'fraud_warning' then
+      outcome := 'alerted';
+      perform open_alert(p_at, 'fraud_warning', v_event.fact ->> 'warning', format(
+        'Stripe warns of fraud (%s) on payment %s: refund it before it becomes a dispute, if you think so too.',
+        v_event.fact ->> 'kind', v_event.fact ->> 'payment'));
+    else
+      v_applied := apply_payment_fact(p_at, p_event, v_event.livemode, v_event.fact);
+      outcome := case when v_applied.outcome = 'parked'
+        and exists (select from subscription_invoices where payment = v_event.fact ->> 'paymentIntent') then 'ignored'
+        else v_applied.outcome end;
+      purchase_id := v_applied.purchase_id;
+      delivery_id := v_applied.delivery_id;
+  end case;
   perform close_alert(p_at, 'stripe_event_failed', p_event);
   update stripe_events e set outcome = handle_stripe_event.outcome, error = null, handled_at = p_at, state = case
     when handle_stripe_event.outcome in ('ignored', 'other_version', 'parked') then handle_stripe_event.outcome
@@ -235,21 +298,27 @@ end
 $$;
 
 -- The webhook's one statement: stores a verified event and applies its fact, once.
--- p_event: {id, type, apiVersion, livemode, created, payload}; p_fact: {effect: paid | processing | failed | expired |
--- declined | none | other_version, purchaseId, sessionId, paymentIntent, amountCents, currency, customer, reason}.
--- Outcome: {outcome: 'duplicate' | handle_stripe_event's, purchaseId, deliveryId}.
+-- p_event: {id, type, apiVersion, livemode, created, payload, by}, `by` being 'us' for one that we fetched; p_fact:
+-- {effect: paid | processing | failed | expired | declined | none | other_version, purchaseId, sessionId, paymentIntent,
+-- amountCents, currency, customer, reason}. Outcome: {outcome: 'duplicate' | handle_stripe_event's, purchaseId,
+-- deliveryId}.
 create function receive_stripe_event(p_at timestamptz, p_event jsonb, p_fact jsonb) returns jsonb
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp
 as $$
 declare
+  v_fetched_at timestamptz := case when p_event ->> 'by' = 'us' then p_at end;
   v_handled record;
 begin
-  insert into stripe_events as e (id, type, api_version, livemode, created, payload, fact, state, received_at)
+  insert into stripe_events as e (id, type, api_version, livemode, created, payload, fact, state, received_at, fetched_at)
   values (p_event ->> 'id', p_event ->> 'type', p_event ->> 'apiVersion', (p_event ->> 'livemode')::boolean,
-    to_timestamp((p_event ->> 'created')::bigint), p_event -> 'payload', p_fact, 'failed', p_at)
-  on conflict (id) do update set api_version = excluded.api_version, payload = excluded.payload, fact = excluded.fact
+    to_timestamp((p_event ->> 'created')::bigint), p_event -> 'payload', p_fact, 'failed', p_at, v_fetched_at)
+  on conflict (id) do update set api_version = excluded.api_version, payload = excluded.payload, fact = excluded.fact,
+      fetched_at = case when v_fetched_at is not null then e.fetched_at end
     where e.state in ('failed', 'other_version');
   if not found then
+    -- Delivered after all: the endpoint is heard.
+    update stripe_events set fetched_at = null
+    where id = p_event ->> 'id' and fetched_at is not null and v_fetched_at is null;
     return jsonb_build_object('outcome', 'duplicate');
   end if;
   v_handled := handle_stripe_event(p_at, p_event ->> 'id');
@@ -261,26 +330,29 @@ begin
 end
 $$;
 
--- The webhook's second statement, when the first raised: the event is kept, with the reason, and Stripe is told 5xx.
+-- The second statement, when the first raised: the event is kept, with the reason and by whom it came; Stripe's webhook is
+-- told 5xx.
 create function record_failed_event(p_at timestamptz, p_event jsonb, p_fact jsonb, p_error text) returns void
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp
 as $$
 begin
   insert into stripe_events as e
-    (id, type, api_version, livemode, created, payload, fact, state, error, received_at)
+    (id, type, api_version, livemode, created, payload, fact, state, error, received_at, fetched_at)
   values (p_event ->> 'id', p_event ->> 'type', p_event ->> 'apiVersion', (p_event ->> 'livemode')::boolean,
-    to_timestamp((p_event ->> 'created')::bigint), p_event -> 'payload', p_fact, 'failed', p_error, p_at)
+    to_timestamp((p_event ->> 'created')::bigint), p_event -> 'payload', p_fact, 'failed', p_error, p_at,
+    case when p_event ->> 'by' = 'us' then p_at end)
   on conflict (id) do update set error = excluded.error where e.state = 'failed';
   if not found then
     return;
   end if;
   perform open_alert(p_at, 'stripe_event_failed', p_event ->> 'id', format(
-    'Stripe event %s (%s) could not be applied: %s. Stripe will send it again.',
+    'Stripe event %s (%s) could not be applied: %s. It is tried again every ten minutes for thirty days.',
     p_event ->> 'id', p_event ->> 'type', p_error));
 end
 $$;
 
--- Stores an attempt's session. Outcome: the purchase's status, or 'superseded' when a newer attempt has begun.
+-- Stores an attempt's session. Outcome: the purchase's status, or 'superseded' when a newer attempt has begun, or when the
+-- attempt's room was given back meanwhile: nobody has this page yet, and the caller ends it.
 create function attach_session(p_at timestamptz, p_purchase text, p_attempt int, p_session text, p_url text)
 returns text
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp
@@ -291,7 +363,7 @@ begin
   select * into strict v_purchase from purchases where id = p_purchase for update;
   update purchase_attempts set session_id = p_session, session_url = p_url
   where purchase_id = p_purchase and attempt = p_attempt;
-  if v_purchase.attempt <> p_attempt then
+  if v_purchase.attempt <> p_attempt or (v_purchase.status = 'draft' and v_purchase.reserved_until <= p_at) then
     return 'superseded';
   end if;
   update purchases set status = 'open' where id = p_purchase and status = 'draft';
@@ -300,19 +372,4 @@ begin
 end
 $$;
 
--- For `health`: counts of what waits for somebody.
-create function health_counts(p_at timestamptz) returns jsonb
-language sql stable security definer set search_path = pg_catalog, public, pg_temp
-as $$
-  select jsonb_build_object(
-    'openAlerts', (select count(*) from alerts where closed_at is null),
-    'parkedEvents', (select count(*) from stripe_events where state = 'parked'),
-    'failedEvents', (select count(*) from stripe_events where state = 'failed'),
-    'waitingDeliveries', (select count(*) from deliveries where status in ('pending', 'planned')),
-    'activeDeliveries', (select count(*) from deliveries where status = 'active'),
-    'lateDeliveries', (select count(*) from late_deliveries(p_at)),
-    'uncertainDeliveries', (select count(*) from deliveries where status = 'uncertain'))
-$$;
-
-grant execute on function open_purchase, renew_attempt, attach_session, receive_stripe_event, record_failed_event,
-  health_counts to cascade_app;
+grant execute on function receive_stripe_event, record_failed_event, attach_session to cascade_app;

@@ -1,14 +1,5 @@
 -- Sessions that end at once, roles, and a log of every act that touches who may do what.
 
-create or replace function append_only() returns trigger
-language plpgsql security definer set search_path = pg_catalog, public, pg_temp
-as $$
-begin
-  raise exception '% is append-only: what happened stays written, write what happened next', tg_table_name
-    using errcode = 'check_violation', constraint = 'append_only';
-end
-$$;
-
 -- Who did what to whose account, when and from where. `actor`: an account's id, `visitor` (nobody signed in), `operator`
 -- (a command), `system`. `account_id` is null where an e-mail is not known here: it is not kept. Append-only.
 create table audit_log (
@@ -234,7 +225,6 @@ $$;
 create function find_account(p_at timestamptz, p_session text) returns jsonb
 language sql stable security definer set search_path = pg_catalog, public, pg_temp
 as $$ select account_view(session_account(p_at, p_session)) $$;
-drop function find_account(text);
 
 -- The last entries of the audit log about an account, older than p_before. Support and admins may name any account, a
 -- customer sees his own, without the networks and devices of others. Null when the session has ended;
@@ -263,7 +253,8 @@ begin
 end
 $$;
 
--- For support and admins: the account of an e-mail. Null for everybody else; {kind: 'found', accounts: […]}.
+-- For support and admins: the account of an e-mail, with its tier of this moment. Null for everybody else; {kind: 'found',
+-- accounts: […]}.
 create function look_up_account(p_at timestamptz, p_session text, p_email text) returns jsonb
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp
 as $$
@@ -276,7 +267,7 @@ begin
     return jsonb_build_object('kind', 'not_found');
   end if;
   return jsonb_build_object('kind', 'found', 'accounts', coalesce((
-    select jsonb_agg(account_view(id) || jsonb_build_object('tier', tier, 'createdAt', iso(created_at)))
+    select jsonb_agg(account_view(id) || jsonb_build_object('tier', (entitlements(id, p_at)).tier, 'createdAt', iso(created_at)))
     from accounts where email = p_email), '[]'));
 end
 $$;
@@ -343,4 +334,4 @@ end
 $$;
 
 grant execute on function refresh_session, list_sessions, end_session, end_other_sessions, sign_out,
-  find_account(timestamptz, text), read_audit, look_up_account, change_role to cascade_app;
+  find_account(timestamptz, text), read_audit, change_role, find_account, look_up_account to cascade_app;

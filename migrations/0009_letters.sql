@@ -138,29 +138,10 @@ begin
   return 'queued';
 end
 $$;
-
--- An alert is mailed as a letter to the operator: what was not mailed yet becomes one.
-create or replace function open_alert(p_at timestamptz, p_kind text, p_subject text, p_message text) returns boolean
-language plpgsql security definer set search_path = pg_catalog, public, pg_temp
-as $$
-declare
-  v_id bigint;
-begin
-  insert into alerts (kind, subject, message, opened_at) values (p_kind, p_subject, p_message, p_at)
-  on conflict (kind, subject) where closed_at is null do nothing returning id into v_id;
-  if v_id is null then
-    return false;
-  end if;
-  perform queue_letter(p_at, 'alert', 'alr_' || v_id, null,
-    jsonb_build_object('kind', p_kind, 'subject', p_subject, 'message', p_message, 'openedAt', iso(p_at)));
-  return true;
-end
-$$;
 insert into letters (kind, object, data, state, next_at, created_at)
 select 'alert', 'alr_' || id,
   jsonb_build_object('kind', kind, 'subject', subject, 'message', message, 'openedAt', iso(opened_at)), 'queued', now(), now()
 from alerts where mailed_at is null;
-drop function unmailed_alerts, alert_mailed;
 alter table alerts drop column mailed_at;
 
 grant execute on function claim_letters, letter_ended, list_letters, resend_letter to cascade_app;

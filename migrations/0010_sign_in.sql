@@ -70,7 +70,6 @@ begin
   return account_view(p_account);
 end
 $$;
-drop function find_login(text);
 
 -- A mailed link's secret, as its SHA-256: proves that the account's mailbox is read. Asked for an unknown e-mail the row is
 -- written all the same, without an account, and its letter skipped. Used once.
@@ -113,28 +112,6 @@ begin
   perform audit(p_at, p_visit, 'visitor', v_account, p_kind || '.asked');
 end
 $$;
-
--- Outcome: created | email_taken. p_token: the verification's {id, hash (hex), expiresAt}.
-create function sign_up(
-  p_at timestamptz, p_visit jsonb, p_id text, p_email text, p_password_hash text, p_citizen text, p_token jsonb
-) returns text
-language plpgsql security definer set search_path = pg_catalog, public, pg_temp
-as $$
-begin
-  insert into accounts (id, email, password_hash, citizen, created_at)
-  values (p_id, p_email, p_password_hash, p_citizen, p_at)
-  on conflict (email) do nothing;
-  if not found then
-    return 'email_taken';
-  end if;
-  insert into balances (account_id) values (p_id);
-  perform audit(p_at, p_visit, p_id, p_id, 'account.opened', jsonb_build_object('citizen', p_citizen));
-  perform mail_token(p_at, 'verification', p_id, p_token ->> 'id', decode(p_token ->> 'hash', 'hex'),
-    (p_token ->> 'expiresAt')::timestamptz);
-  return 'created';
-end
-$$;
-drop function sign_up(timestamptz, text, text, text, text);
 
 -- Outcome: verified (also when the same link is opened again) | invalid.
 create function verify_email(p_at timestamptz, p_visit jsonb, p_hash bytea) returns text
@@ -498,22 +475,8 @@ begin
 end
 $$;
 
--- Daily: removes what has been over for p_kept (links, challenges, counts, sessions with their refresh tokens, letters to nobody). The audit
--- log says what they were. Answers how many rows went.
-create function forget_expired(p_at timestamptz, p_kept interval) returns bigint
-language sql security definer set search_path = pg_catalog, public, pg_temp
-as $$
-  with tokens as (delete from mailed_tokens where expires_at < p_at - p_kept returning 1),
-    asked as (delete from challenges where expires_at < p_at - p_kept returning 1),
-    failed as (delete from sign_in_failures where last_at < p_at - p_kept returning 1),
-    ended as (delete from sessions where least(ended_at, expires_at) < p_at - p_kept returning 1),
-    unsent as (delete from letters where state = 'skipped' and created_at < p_at - p_kept returning 1)
-  select (select count(*) from tokens) + (select count(*) from asked) + (select count(*) from failed)
-    + (select count(*) from ended) + (select count(*) from unsent)
-$$;
-
-grant execute on function begin_sign_in, fail_sign_in, complete_sign_in, ask_for_token,
-  sign_up(timestamptz, jsonb, text, text, text, text, jsonb), verify_email, reset_password, password_of, change_password,
-  open_challenge, take_challenge, list_passkeys, add_passkey, rename_passkey, remove_passkey, begin_passkey_sign_in,
-  complete_passkey_sign_in, change_citizen, unlink_citizen, prove_citizen, begin_venice_sign_in, complete_venice_sign_in,
-  forget_expired to cascade_app;
+grant execute on function begin_sign_in, fail_sign_in, complete_sign_in, ask_for_token, sign_up(timestamptz, jsonb,
+  text, text, text, text, jsonb), verify_email, reset_password, password_of, change_password, open_challenge,
+  take_challenge, list_passkeys, add_passkey, rename_passkey, remove_passkey, begin_passkey_sign_in,
+  complete_passkey_sign_in, change_citizen, unlink_citizen, prove_citizen, begin_venice_sign_in,
+  complete_venice_sign_in to cascade_app;

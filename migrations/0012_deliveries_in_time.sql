@@ -15,7 +15,7 @@ create function delivery_due(p_created_at timestamptz) returns timestamptz
 language sql stable set search_path = pg_catalog, public, pg_temp
 as $$ select venice_run_after(p_created_at + interval '30 minutes') + interval '1 hour' $$;
 
-create or replace function late_deliveries(p_at timestamptz) returns setof text
+create function late_deliveries(p_at timestamptz) returns setof text
 language sql stable security definer set search_path = pg_catalog, public, pg_temp
 as $$
   select id from deliveries
@@ -95,9 +95,9 @@ $$;
 alter table deliveries drop constraint deliveries_pinned,
   add constraint deliveries_pinned check (status not in ('planned', 'active') or record_id is not null);
 
--- Wallet to Venice: the ducats move to `transit` and the delivery waits in the outbox, once per key.
--- {kind: 'unauthorised' | 'forbidden' | 'key_reused' | 'citizen_changed'} | {kind: 'insufficient', walletMillis} |
--- {kind: 'queued', walletMillis, delivery}.
+-- Wallet to Venice: the ducats move to `transit` and the delivery waits in the outbox, once per key; not while a payment of
+-- the account is disputed. {kind: 'unauthorised' | 'forbidden' | 'key_reused' | 'citizen_changed' | 'disputed'} | {kind:
+-- 'insufficient', walletMillis} | {kind: 'queued', walletMillis, delivery}.
 create function withdraw(
   p_at timestamptz, p_visit jsonb, p_key_hash bytea, p_session text, p_id text, p_key text, p_citizen text, p_millis bigint
 ) returns jsonb
@@ -122,6 +122,8 @@ begin
     return jsonb_build_object('kind', 'queued', 'walletMillis', v_wallet, 'delivery', delivery_view(v_delivery));
   elsif p_citizen is distinct from (select citizen from accounts where id = v_caller.account_id) then
     return jsonb_build_object('kind', 'citizen_changed');
+  elsif is_disputed(v_caller.account_id) then
+    return jsonb_build_object('kind', 'disputed');
   elsif v_wallet < p_millis then
     return jsonb_build_object('kind', 'insufficient', 'walletMillis', v_wallet);
   end if;
@@ -209,66 +211,6 @@ $$;
 alter table deliveries add column parked_at timestamptz;
 create index deliveries_for_a_person on deliveries (created_at) where status = 'uncertain' or parked_at is not null;
 
--- In order, and only what the purse can pay beside all that is under way: the rest waits. One that failed twice is tried
--- alone, so that it holds nobody else up.
-create or replace function claim_deliveries(p_at timestamptz, p_limit int, p_lease interval, p_quiet interval)
-returns table (id text, lease_token bigint, citizen text, millis bigint, stratagem_id text, record_id text,
-  purchase_id text, payment_intent text, created_at text)
-language sql security definer set search_path = pg_catalog, public, pg_temp
-as $$
-  with due as materialized (
-    select q.id, q.status, q.tries, q.next_at, q.millis from deliveries q
-    where q.status in ('pending', 'planned') and q.parked_at is null and q.next_at <= p_at
-      and (q.leased_until is null or q.leased_until + p_quiet <= p_at)
-    order by q.next_at, q.id limit 10 * p_limit
-  ), payable as materialized (
-    select d.*, row_number() over (order by d.next_at, d.id) as turn,
-      first_value(d.tries) over (order by d.next_at, d.id) as first_tries
-    from (
-      select due.*, coalesce(sum(due.millis) filter (where due.status = 'pending') over (order by due.next_at, due.id), 0)
-        as running from due) d
-    where d.status = 'planned' or d.running <= coalesce((
-      select r.purse_millis - coalesce((
-        select sum(u.millis) from deliveries u where u.status in ('planned', 'active')), 0)
-      from reserve r), d.running)
-  ), chosen as materialized (
-    select q.id from deliveries q join payable p on p.id = q.id
-    where (p.turn = 1 or (p.first_tries < 2 and p.tries < 2))
-      and q.status in ('pending', 'planned') and (q.leased_until is null or q.leased_until + p_quiet <= p_at)
-    order by q.next_at, q.id limit p_limit for update of q skip locked
-  )
-  update deliveries d set lease_token = d.lease_token + 1, leased_until = p_at + p_lease
-  from chosen where d.id = chosen.id
-  returning d.id, d.lease_token, d.citizen, d.millis, d.id || '-' || d.attempt, d.record_id, d.purchase_id,
-    (select p.payment_intent from purchases p where p.id = d.purchase_id), iso(d.created_at)
-$$;
-
--- Gives claimed deliveries back after a failure that certainly changed nothing: a minute's pause, twice as long with each
--- try, at most an hour, never shorter than p_pause, and spread, so that they don't all come back at once.
-drop function postpone_deliveries(timestamptz, jsonb, text);
-create function postpone_deliveries(p_at timestamptz, p_held jsonb, p_error text, p_pause interval) returns setof text
-language plpgsql security definer set search_path = pg_catalog, public, pg_temp
-as $$
-declare
-  v_parked bigint;
-begin
-  return query
-    update deliveries d set leased_until = null, tries = d.tries + 1, last_error = p_error,
-      next_at = p_at + greatest(p_pause, least(interval '1 minute' * 2 ^ least(d.tries, 6), interval '1 hour'))
-        * (0.75 + random() / 2),
-      parked_at = case when d.tries + 1 >= 24 then p_at end
-    from jsonb_to_recordset(p_held) as p (id text, token bigint)
-    where d.id = p.id and d.lease_token = p.token and d.status in ('pending', 'planned')
-    returning d.id;
-  select count(*) into v_parked from deliveries where parked_at is not null;
-  if v_parked > 0 then
-    perform open_alert(p_at, 'deliveries_parked', 'deliveries', format(
-      '%s deliveries could not be sent in 24 tries and wait for a person: see dead-letters. The last error: %s',
-      v_parked, p_error));
-  end if;
-end
-$$;
-
 -- For support and admins: deliveries that wait for a person, with what is known of them. {kind: 'unauthorised' |
 -- 'not_found'} | {kind: 'listed', deliveries}.
 create function list_dead_letters(p_at timestamptz, p_session text, p_limit int) returns jsonb
@@ -354,5 +296,5 @@ begin
 end
 $$;
 
-grant execute on function delivery_address, withdraw, list_deliveries, read_delivery, postpone_deliveries,
-  list_dead_letters, dead_letter, decide_delivery to cascade_app;
+grant execute on function delivery_address, list_deliveries, read_delivery, list_dead_letters, dead_letter,
+  decide_delivery, withdraw to cascade_app;

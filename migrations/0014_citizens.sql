@@ -198,4 +198,21 @@ as $$
   where n.id = e.id and n.lease_token = e.token and n.state = 'queued'
 $$;
 
-grant execute on function begin_citizens_walk, save_citizens, search_citizens, claim_notices, notices_ended to cascade_app;
+-- Daily: removes what has been over for p_kept (links, challenges, counts, sessions with their refresh tokens, letters to
+-- nobody, notices in Venice). The audit log says what they were. Answers how many rows went.
+create function forget_expired(p_at timestamptz, p_kept interval) returns bigint
+language sql security definer set search_path = pg_catalog, public, pg_temp
+as $$
+  with tokens as (delete from mailed_tokens where expires_at < p_at - p_kept returning 1),
+    asked as (delete from challenges where expires_at < p_at - p_kept returning 1),
+    failed as (delete from sign_in_failures where last_at < p_at - p_kept returning 1),
+    ended as (delete from sessions where least(ended_at, expires_at) < p_at - p_kept returning 1),
+    unsent as (delete from letters where state = 'skipped' and created_at < p_at - p_kept returning 1),
+    noticed as (delete from venice_notices where ended_at < p_at - p_kept returning 1)
+  select (select count(*) from tokens) + (select count(*) from asked) + (select count(*) from failed)
+    + (select count(*) from ended) + (select count(*) from unsent)
+    + (select count(*) from noticed)
+$$;
+
+grant execute on function begin_citizens_walk, save_citizens, search_citizens, claim_notices, notices_ended,
+  forget_expired to cascade_app;

@@ -29,8 +29,6 @@ as $$
   select greatest(coalesce(round(sum(weight * millis) / sum(weight)), 0), 0)::bigint from days
 $$;
 
-drop function check_reserve(timestamptz, bigint, bigint);
-
 -- The purse against what is promised, the floor and the days to come; keeps the hour's reading. One alert while the free
 -- purse is below the floor, or will be within two days. floorAt, dryAt: null when nothing goes, or not for ten years.
 -- Outcome: {promisedMillis, freeMillis, floorMillis, targetMillis, burnMillisPerDay, floorAt, dryAt, topUpMillis (whole
@@ -142,17 +140,6 @@ as $$
     'last', (select read_replenishment(id) from replenishments order by created_at desc limit 1))
 $$;
 
--- Begins one, under a lease; the lease's token, or null while another is at hand.
-create function begin_replenishment(
-  p_at timestamptz, p_id text, p_kind text, p_millis bigint, p_payer text, p_lease interval
-) returns bigint
-language sql security definer set search_path = pg_catalog, public, pg_temp
-as $$
-  insert into replenishments (id, kind, millis, payer, requested_by, leased_until, created_at)
-  select p_id, p_kind, p_millis, p_payer, 'operator', p_at + p_lease, p_at where replenishment_at_hand() is null
-  on conflict do nothing returning lease_token
-$$;
-
 -- Takes it over from a command that ended; its token, or null while that may still be at work.
 create function claim_replenishment(p_at timestamptz, p_id text, p_lease interval, p_quiet interval) returns bigint
 language sql security definer set search_path = pg_catalog, public, pg_temp
@@ -231,27 +218,6 @@ begin
   perform close_alert(p_at, 'replenishment_unclear', p_id);
   perform audit(p_at, '{}', 'operator', null, 'reserve.replenishment_resolved',
     jsonb_build_object('replenishment', p_id, 'state', p_state, 'reason', p_reason));
-end
-$$;
-
--- Internal, under the reserve's lock. The millis of the top-up under way when it alone explains the purse's movement beside
--- what the rows say; then it is done. 0 when the rows alone explain it, or when nothing does. It must exceed all that the
--- rows say: else rows forged to its sum would explain a purse that stood still.
-create function explained_top_up(p_at timestamptz, p_moved bigint, p_said bigint, p_perhaps bigint) returns bigint
-language plpgsql security definer set search_path = pg_catalog, public, pg_temp
-as $$
-declare
-  v_millis bigint;
-begin
-  if p_moved in (p_said, p_said + p_perhaps) then
-    return 0;
-  end if;
-  update replenishments
-  set state = 'done', activated_at = coalesce(activated_at, p_at), concluded_at = p_at
-  where (state = 'active' or (state = 'planned' and kind = 'transfer' and record_id is not null))
-    and millis > p_said + p_perhaps and p_moved + millis in (p_said, p_said + p_perhaps)
-  returning millis into v_millis;
-  return coalesce(v_millis, 0);
 end
 $$;
 

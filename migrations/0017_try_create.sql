@@ -21,9 +21,8 @@ create unique index deliveries_tried_one_at_a_time on deliveries ((true))
 drop trigger note_delivery_status on deliveries;
 create trigger note_delivery_status after update of status on deliveries for each row
   when (new.status is distinct from old.status and new.status <> 'pending') execute function note_delivery_status();
-
--- As in 0012, for deliveries by rows; new ones are begun only where p_begin says so.
-drop function claim_deliveries(timestamptz, int, interval, interval);
+-- For deliveries by rows, in order, and only what the purse can pay beside all that is under way: the rest waits. One that
+-- failed twice is tried alone, so that it holds nobody else up. New ones are begun only where p_begin says so.
 create function claim_deliveries(p_at timestamptz, p_limit int, p_lease interval, p_quiet interval, p_begin boolean)
 returns table (id text, lease_token bigint, citizen text, millis bigint, reference text, record_id text,
   purchase_id text, payment_intent text, created_at text)
@@ -116,46 +115,9 @@ begin
 end
 $$;
 
--- As in 0012, and a transfer that the game refused is forgotten.
-create or replace function postpone_deliveries(p_at timestamptz, p_held jsonb, p_error text, p_pause interval)
-returns setof text
-language plpgsql security definer set search_path = pg_catalog, public, pg_temp
-as $$
-declare
-  v_parked bigint;
-begin
-  return query
-    update deliveries d set leased_until = null, tries = d.tries + 1, last_error = p_error,
-      next_at = p_at + greatest(p_pause, least(interval '1 minute' * 2 ^ least(d.tries, 6), interval '1 hour'))
-        * (0.75 + random() / 2),
-      parked_at = case when d.tries + 1 >= 24 then p_at end
-    from jsonb_to_recordset(p_held) as p (id text, token bigint)
-    where d.id = p.id and d.lease_token = p.token and d.status in ('pending', 'planned')
-    returning d.id;
-  perform forget_try(p_at, d.id) from deliveries d join jsonb_to_recordset(p_held) as p (id text, token bigint)
-    on d.id = p.id and d.lease_token = p.token and d.leased_until is null;
-  select count(*) into v_parked from deliveries where parked_at is not null;
-  if v_parked > 0 then
-    perform open_alert(p_at, 'deliveries_parked', 'deliveries', format(
-      '%s deliveries could not be sent in 24 tries and wait for a person: see dead-letters. The last error: %s',
-      v_parked, p_error));
-  end if;
-end
-$$;
-
--- As in 0016; by try-create with the record that the game named; p_done: [{id, token, touchedAt, recordId}].
-create or replace function mark_active(p_at timestamptz, p_done jsonb) returns setof text
-language sql security definer set search_path = pg_catalog, public, pg_temp
-as $$
-  update deliveries d set status = 'active', activated_at = p_at, leased_until = null, last_error = null,
-    touched_at = coalesce(d.touched_at, p."touchedAt"), record_id = coalesce(d.record_id, p."recordId")
-  from jsonb_to_recordset(p_done) as p (id text, token bigint, "touchedAt" timestamptz, "recordId" text)
-  where d.id = p.id and d.lease_token = p.token and d.status = 'planned'
-  returning d.id
-$$;
-
--- Internal. As in 0016, with the way it went: `reference` is a row's StratagemId, or a part of its notes.
-create or replace function watched_delivery(d deliveries) returns jsonb
+-- Internal. What a row under way is compared with, and the way it went: `reference` is a row's StratagemId, or a part of
+-- its notes.
+create function watched_delivery(d deliveries) returns jsonb
 language sql stable set search_path = pg_catalog, public, pg_temp
 as $$
   select jsonb_build_object('id', d.id, 'transport', d.transport, 'reference', d.id || '-' || d.attempt,
@@ -171,10 +133,6 @@ as $$
   select jsonb_build_object('id', d.id, 'reference', d.id || '-' || d.attempt, 'citizen', d.citizen, 'millis', d.millis,
     'askedAt', iso(d.asked_at), 'leasedUntil', iso(d.leased_until))
 $$;
-
--- What rows are about: the deliveries that they are pinned to, ended ones too, and the transfers that were asked for with
--- these references.
-drop function deliveries_of_records(jsonb);
 create function deliveries_of_rows(p_records jsonb, p_references jsonb) returns jsonb
 language sql stable security definer set search_path = pg_catalog, public, pg_temp
 as $$
@@ -203,4 +161,4 @@ as $$
   select coalesce(jsonb_agg(watched_delivery(adopted::deliveries)), '[]') from adopted
 $$;
 
-grant execute on function claim_deliveries, begin_try, deliveries_of_rows, adopt_rows to cascade_app;
+grant execute on function begin_try, deliveries_of_rows, adopt_rows, claim_deliveries to cascade_app;

@@ -131,21 +131,6 @@ as $$
   where d.purchase_id = o.purchase_id and o.before_millis < p_millis
 $$;
 
--- As in 0002, and what it repays is not fetched from Venice any more: the legs are to be posted.
-create or replace function credit_legs(p_account text, p_millis bigint) returns leg[]
-language plpgsql security definer set search_path = pg_catalog, public, pg_temp
-as $$
-declare
-  v_repaid bigint;
-begin
-  select least(p_millis, -debt) into strict v_repaid from balances where account_id = p_account for update;
-  if v_repaid > 0 then
-    perform repay_refund_debts(p_account, v_repaid);
-  end if;
-  return array[('debt', p_account, v_repaid)::leg, ('wallet', p_account, p_millis - v_repaid)::leg];
-end
-$$;
-
 -- Internal. Stripe has taken a refund's dollars when it makes it, and gives them back when it fails.
 create function refund_is_out(p_status text) returns boolean
 language sql immutable set search_path = pg_catalog, public, pg_temp
@@ -571,201 +556,18 @@ begin
 end
 $$;
 
--- Internal. As in 0011, and what has already gone back of the payment. Money that comes for a purchase which was taken back, or
--- corrected, because Stripe had none or less of it (0027), undoes that; where no payment was known, this is the one.
-create or replace function apply_payment_fact(p_at timestamptz, p_event text, p_livemode boolean, p_fact jsonb,
-  out outcome text, out purchase_id text, out delivery_id text)
-language plpgsql security definer set search_path = pg_catalog, public, pg_temp
-as $$
-declare
-  v_effect text := p_fact ->> 'effect';
-  v_purchase purchases;
-begin
-  select * into v_purchase from purchases where id = purchase_of_fact(p_fact) for update;
-  if not found then
-    outcome := 'parked';
-    return;
-  end if;
-  purchase_id := v_purchase.id;
-  if v_effect = 'paid' and p_livemode = v_purchase.livemode and p_fact ->> 'currency' = v_purchase.currency
-    and exists (select from corrections c where c.purchase_id = v_purchase.id and c.undone_at is null)
-  then
-    update purchases set payment_intent = p_fact ->> 'paymentIntent'
-    where id = v_purchase.id and payment_intent = 'unpaid_' || v_purchase.id;
-    select * into strict v_purchase from purchases where id = v_purchase.id;
-    if v_purchase.payment_intent = p_fact ->> 'paymentIntent'
-      and correct_payment(p_at, v_purchase, (p_fact ->> 'amountCents')::bigint)
-    then
-      outcome := 'corrected';
-      return;
-    end if;
-  end if;
-  if v_effect = 'paid' then
-    outcome := case
-      when p_livemode <> v_purchase.livemode then 'mode_mismatch'
-      when v_purchase.status = 'paid'
-        and v_purchase.payment_intent is not distinct from p_fact ->> 'paymentIntent' then 'already_settled'
-      -- Set aside, it stays so, whatever another event says of it: a person looks at it.
-      when exists (select from quarantines where payment = p_fact ->> 'paymentIntent' and livemode = p_livemode) then (
-        select reason from quarantines where payment = p_fact ->> 'paymentIntent')
-      when p_fact ->> 'currency' <> v_purchase.currency then 'currency_mismatch'
-      when (p_fact ->> 'amountCents')::bigint <> v_purchase.amount_cents then 'amount_mismatch'
-      when v_purchase.status = 'paid' then 'second_payment'
-      else 'settled'
-    end;
-    if outcome = 'settled' then
-      delivery_id := settle_purchase(p_at, v_purchase, p_fact ->> 'paymentIntent', p_fact ->> 'customer');
-      -- What was refunded or disputed before we knew that it was paid.
-      perform apply_reversals(p_at, p_fact ->> 'paymentIntent');
-      perform tell_refunds(p_at, p_fact ->> 'paymentIntent');
-    elsif outcome <> 'already_settled' then
-      perform quarantine_payment(p_at, p_event, v_purchase, p_livemode, p_fact, outcome);
-      perform apply_reversals(p_at, p_fact ->> 'paymentIntent');
-    end if;
-    return;
-  end if;
-
-  outcome := 'unchanged';
-  if p_livemode <> v_purchase.livemode then
-    outcome := 'mode_mismatch';
-  elsif not is_current_session(v_purchase, p_fact ->> 'sessionId') then
-    -- An earlier attempt's session ends when a new one begins: that ends nothing.
-    outcome := 'unchanged';
-  elsif v_effect = 'processing' and v_purchase.status in ('draft', 'open') then
-    update purchases set status = 'processing' where id = v_purchase.id;
-    outcome := 'processing';
-  elsif v_effect = 'failed' and v_purchase.status in ('draft', 'open', 'processing') then
-    update purchases set status = 'failed', last_decline = p_fact ->> 'reason' where id = v_purchase.id;
-    perform queue_letter(p_at, 'payment_failed', v_purchase.id || '-' || v_purchase.attempt, v_purchase.account_id,
-      jsonb_build_object('purchaseId', v_purchase.id, 'usdCents', v_purchase.amount_cents,
-        'totalMillis', v_purchase.base_millis + v_purchase.bonus_millis, 'reason', p_fact ->> 'reason'));
-    outcome := 'failed';
-  elsif v_effect = 'expired' and v_purchase.status in ('draft', 'open') then
-    update purchases set status = 'expired' where id = v_purchase.id;
-    outcome := 'expired';
-  elsif v_effect = 'declined' and v_purchase.status in ('draft', 'open') then
-    -- Of several the newest is shown, in whatever order they come.
-    update purchases set last_decline = p_fact ->> 'reason'
-    where id = v_purchase.id and not exists (
-      select from stripe_events this, stripe_events newer
-      where this.id = p_event and newer.fact ->> 'purchaseId' = v_purchase.id and newer.fact ->> 'effect' = 'declined'
-        and newer.state = 'applied' and (newer.created, newer.id) > (this.created, this.id));
-    outcome := 'declined';
-  end if;
-end
-$$;
-
--- Internal. As in 0007; the caller applies its reversals next.
-create or replace function quarantine_payment(
-  p_at timestamptz, p_event text, p_purchase purchases, p_livemode boolean, p_fact jsonb, p_reason text
-) returns void
-language plpgsql security definer set search_path = pg_catalog, public, pg_temp
-as $$
-declare
-  v_payment text := coalesce(p_fact ->> 'paymentIntent', p_fact ->> 'sessionId', p_event);
-  v_cents bigint := (p_fact ->> 'amountCents')::bigint;
-begin
-  insert into quarantines (payment, event_id, purchase_id, reason, amount_cents, currency, livemode, opened_at)
-  values (v_payment, p_event, p_purchase.id, p_reason, v_cents, p_fact ->> 'currency', p_livemode, p_at)
-  on conflict (payment) do nothing;
-  if not found then
-    return;
-  end if;
-  if p_livemode = p_purchase.livemode and p_fact ->> 'currency' = p_purchase.currency and v_cents > 0 then
-    perform post(p_at, 'quarantine:' || v_payment, 'quarantine', array[
-      ('stripe_clearing', null, v_cents)::leg, ('suspense', null, -v_cents)::leg]);
-  end if;
-  update purchases set status = 'review' where id = p_purchase.id and status <> 'paid';
-  perform open_alert(p_at, 'payment_quarantined', v_payment, format(
-    'Payment %s for purchase %s was set aside (%s): %s %s, %s expected. %s',
-    v_payment, p_purchase.id, replace(p_reason, '_', ' '), print_cents(v_cents), p_fact ->> 'currency',
-    print_cents(p_purchase.amount_cents), case when p_reason = 'second_payment'
-        then 'It is sent back by itself, after its dispute if it has one; should Stripe refuse that, you are told.'
-      else 'Look at it in Stripe, then send it back: POST /api/refunds with this payment.' end));
-end
-$$;
-
--- Internal. As in 0007, and reads of a payment.
-create or replace function handle_stripe_event(p_at timestamptz, p_event text, out outcome text, out purchase_id text, out delivery_id text)
-language plpgsql security definer set search_path = pg_catalog, public, pg_temp
-as $$
-declare
-  v_event stripe_events;
-  v_applied record;
-begin
-  select * into strict v_event from stripe_events where id = p_event;
-  if v_event.fact ->> 'effect' in ('none', 'other_version') then
-    outcome := case when v_event.fact ->> 'effect' = 'none' then 'ignored' else 'other_version' end;
-    if outcome = 'other_version' then
-      perform open_alert(p_at, 'stripe_api_version', coalesce(v_event.api_version, 'none'), format(
-        'Stripe sends events of API version %s, which we store and do not interpret (first: %s, %s). '
-        'Run npm run stripe:setup to make the endpoint send ours.', v_event.api_version, p_event, v_event.type));
-    end if;
-  elsif v_event.fact ->> 'effect' = 'reread' then
-    outcome := save_payment_read(p_at, v_event.fact);
-    purchase_id := v_event.fact ->> 'purchaseId';
-  else
-    v_applied := apply_payment_fact(p_at, p_event, v_event.livemode, v_event.fact);
-    outcome := v_applied.outcome;
-    purchase_id := v_applied.purchase_id;
-    delivery_id := v_applied.delivery_id;
-  end if;
-  perform close_alert(p_at, 'stripe_event_failed', p_event);
-  update stripe_events e set outcome = handle_stripe_event.outcome, error = null, handled_at = p_at, state = case
-    when handle_stripe_event.outcome in ('ignored', 'other_version', 'parked') then handle_stripe_event.outcome
-    when handle_stripe_event.outcome in ('second_payment', 'amount_mismatch', 'currency_mismatch', 'mode_mismatch')
-      then 'quarantined'
-    else 'applied' end
-  where e.id = p_event;
-end
-$$;
-
 -- Internal. Whether a bank holds a payment of the account while it decides.
 create function is_disputed(p_account text) returns boolean
-language sql stable security definer set search_path = pg_catalog, public, pg_temp
+language plpgsql stable security definer set search_path = pg_catalog, public, pg_temp
 as $$
-  select exists (
-    select from disputes d join purchases p on p.payment_intent = d.payment
-    where p.account_id = p_account and dispute_is_open(d.status))
-$$;
-
--- As in 0012, but not while a payment of the account is disputed: {kind: 'disputed'}.
-create or replace function withdraw(
-  p_at timestamptz, p_visit jsonb, p_key_hash bytea, p_session text, p_id text, p_key text, p_citizen text, p_millis bigint
-) returns jsonb
-language plpgsql security definer set search_path = pg_catalog, public, pg_temp
-as $$
-declare
-  v_caller record;
-  v_wallet bigint;
-  v_delivery deliveries;
 begin
-  v_caller := who_calls(p_at, p_key_hash, p_session, 'deliveries:write');
-  if v_caller.kind <> 'ok' then
-    return jsonb_build_object('kind', v_caller.kind);
-  end if;
-  -- The balance's row is the lock: the same key twice at once is one withdrawal.
-  select wallet into strict v_wallet from balances where account_id = v_caller.account_id for update;
-  select * into v_delivery from deliveries where account_id = v_caller.account_id and idempotency_key = p_key;
-  if found then
-    if v_delivery.millis <> p_millis then
-      return jsonb_build_object('kind', 'key_reused');
-    end if;
-    return jsonb_build_object('kind', 'queued', 'walletMillis', v_wallet, 'delivery', delivery_view(v_delivery));
-  elsif p_citizen is distinct from (select citizen from accounts where id = v_caller.account_id) then
-    return jsonb_build_object('kind', 'citizen_changed');
-  elsif is_disputed(v_caller.account_id) then
-    return jsonb_build_object('kind', 'disputed');
-  elsif v_wallet < p_millis then
-    return jsonb_build_object('kind', 'insufficient', 'walletMillis', v_wallet);
-  end if;
-  perform post(p_at, 'send:' || p_id, 'send', array[
-    ('wallet', v_caller.account_id, -p_millis)::leg, ('transit', v_caller.account_id, p_millis)::leg]);
-  insert into deliveries (id, account_id, citizen, millis, next_at, created_at, idempotency_key)
-  values (p_id, v_caller.account_id, p_citizen, p_millis, p_at, p_at, p_key) returning * into v_delivery;
-  perform audit(p_at, p_visit, v_caller.account_id, v_caller.account_id, 'delivery.asked',
-    jsonb_build_object('delivery', p_id, 'millis', p_millis, 'citizen', p_citizen, 'key', v_caller.api_key_id));
-  return jsonb_build_object('kind', 'queued', 'walletMillis', v_wallet - p_millis, 'delivery', delivery_view(v_delivery));
+  return exists (
+    select from disputes d join (
+      select payment_intent as payment from purchases where account_id = p_account
+      union all
+      select i.payment from subscriptions s join subscription_invoices i on i.subscription_id = s.id where s.account_id = p_account) p
+      on p.payment = d.payment
+    where dispute_is_open(d.status));
 end
 $$;
 

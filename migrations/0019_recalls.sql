@@ -103,8 +103,11 @@ begin
 end
 $$;
 
--- Internal. As in 0015, and the recall under way; what comes back repays the debt that it was fetched for.
-create or replace function explained_top_up(p_at timestamptz, p_moved bigint, p_said bigint, p_perhaps bigint) returns bigint
+-- Internal, under the reserve's lock. The millis of the top-up or recall under way when it alone explains the purse's
+-- movement beside what the rows say; then it is done, and what a recall brings back repays the debt that it was fetched
+-- for. 0 when the rows alone explain it, or when nothing does. It must exceed all that the rows say: else rows forged to
+-- its sum would explain a purse that stood still.
+create function explained_top_up(p_at timestamptz, p_moved bigint, p_said bigint, p_perhaps bigint) returns bigint
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp
 as $$
 declare
@@ -135,8 +138,9 @@ begin
 end
 $$;
 
--- As in 0015, under the reserve's lock, and not while ducats are fetched back.
-create or replace function begin_replenishment(
+-- Begins one, under a lease and the reserve's lock; the lease's token, or null while another is at hand or ducats are
+-- fetched back.
+create function begin_replenishment(
   p_at timestamptz, p_id text, p_kind text, p_millis bigint, p_payer text, p_lease interval
 ) returns bigint
 language sql security definer set search_path = pg_catalog, public, pg_temp

@@ -42,72 +42,25 @@ create table stripe_balance (
 );
 create index stripe_balance_to_post on stripe_balance (created_at) where posted_at is null;
 
--- As in 0007, and p_event says by whom it came: {by: 'us'} for one that we fetched.
-create or replace function receive_stripe_event(p_at timestamptz, p_event jsonb, p_fact jsonb) returns jsonb
-language plpgsql security definer set search_path = pg_catalog, public, pg_temp
-as $$
-declare
-  v_fetched_at timestamptz := case when p_event ->> 'by' = 'us' then p_at end;
-  v_handled record;
-begin
-  insert into stripe_events as e (id, type, api_version, livemode, created, payload, fact, state, received_at, fetched_at)
-  values (p_event ->> 'id', p_event ->> 'type', p_event ->> 'apiVersion', (p_event ->> 'livemode')::boolean,
-    to_timestamp((p_event ->> 'created')::bigint), p_event -> 'payload', p_fact, 'failed', p_at, v_fetched_at)
-  on conflict (id) do update set api_version = excluded.api_version, payload = excluded.payload, fact = excluded.fact,
-      fetched_at = case when v_fetched_at is not null then e.fetched_at end
-    where e.state in ('failed', 'other_version');
-  if not found then
-    -- Delivered after all: the endpoint is heard.
-    update stripe_events set fetched_at = null
-    where id = p_event ->> 'id' and fetched_at is not null and v_fetched_at is null;
-    return jsonb_build_object('outcome', 'duplicate');
-  end if;
-  v_handled := handle_stripe_event(p_at, p_event ->> 'id');
-  if v_handled.outcome = 'settled' then
-    perform unpark_events(p_at, v_handled.purchase_id);
-  end if;
-  return jsonb_build_object('outcome', v_handled.outcome, 'purchaseId', v_handled.purchase_id,
-    'deliveryId', v_handled.delivery_id);
-end
-$$;
-
--- As in 0007, and by whom it came.
-create or replace function record_failed_event(p_at timestamptz, p_event jsonb, p_fact jsonb, p_error text) returns void
-language plpgsql security definer set search_path = pg_catalog, public, pg_temp
-as $$
-begin
-  insert into stripe_events as e
-    (id, type, api_version, livemode, created, payload, fact, state, error, received_at, fetched_at)
-  values (p_event ->> 'id', p_event ->> 'type', p_event ->> 'apiVersion', (p_event ->> 'livemode')::boolean,
-    to_timestamp((p_event ->> 'created')::bigint), p_event -> 'payload', p_fact, 'failed', p_error, p_at,
-    case when p_event ->> 'by' = 'us' then p_at end)
-  on conflict (id) do update set error = excluded.error where e.state = 'failed';
-  if not found then
-    return;
-  end if;
-  perform open_alert(p_at, 'stripe_event_failed', p_event ->> 'id', format(
-    'Stripe event %s (%s) could not be applied: %s. It is tried again every ten minutes for thirty days.',
-    p_event ->> 'id', p_event ->> 'type', p_error));
-end
-$$;
-
--- From where a list is to be read: ten minutes before what was read, for an object may be listed late; before the first purchase
--- nothing is ours. Events are kept for thirty days. Null while there is no purchase.
+-- From where a list is to be read: ten minutes before what was read, for an object may be listed late; before the first
+-- purchase, or for subscriptions' events the first that was begun, nothing is ours. Events are kept for thirty days. Null
+-- while there is none.
 create function stripe_walk_from(p_at timestamptz, p_list text) returns text
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp
 as $$
 declare
   v_read_to timestamptz := (select read_to from stripe_walks where list = p_list);
-  v_from timestamptz := coalesce(v_read_to, (select min(opened_at) from purchases)) - interval '10 minutes';
+  v_from timestamptz := coalesce(v_read_to,
+    least((select min(opened_at) from purchases), (select min(created_at) from subscription_starts))) - interval '10 minutes';
   v_oldest timestamptz := p_at - interval '30 days';
 begin
-  if p_list = 'events' and v_read_to < v_oldest then
+  if p_list <> 'balance' and v_read_to < v_oldest then
     perform open_alert(p_at, 'stripe_events_out_of_reach', iso(v_read_to), format(
       'Stripe''s events were read up to %s and are kept for thirty days: what came between then and %s cannot be read any '
       'more. Unpaid orders are looked at one by one; compare refunds and disputes of that time in Stripe.',
       iso(v_read_to), iso(v_oldest)));
   end if;
-  return iso(case when p_list = 'events' and v_from < v_oldest then v_oldest else v_from end);
+  return iso(case when p_list <> 'balance' and v_from < v_oldest then v_oldest else v_from end);
 end
 $$;
 
@@ -236,8 +189,8 @@ as $$
   end
 $$;
 
--- Posts what is not posted: fees of payments that the books have, payouts. One alert on what they cannot explain: of an
--- unknown kind, or of a payment that is not ours an hour later. Answers how many it posted.
+-- Posts what is not posted: fees of payments that the books have, of purchases and invoices, and payouts. One alert on what
+-- they cannot explain: of an unknown kind, or of a payment that is not ours an hour later. Answers how many it posted.
 create function post_stripe_balance(p_at timestamptz, p_limit int) returns int
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp
 as $$
@@ -252,7 +205,8 @@ begin
     select b.* from stripe_balance b
     where b.posted_at is null and (balance_ledger(b) in ('bank', 'fees') or (balance_ledger(b) = 'payment' and (
       exists (select from purchases p where p.payment_intent = b.payment and p.status = 'paid')
-      or exists (select from transactions t where t.business_key = 'quarantine:' || b.payment))))
+      or exists (select from transactions t where t.business_key = 'quarantine:' || b.payment)
+      or exists (select from subscription_invoices i where i.payment = b.payment and i.posted_cents > 0))))
     order by b.created_at, b.id limit p_limit for update skip locked
   loop
     v_ledger := balance_ledger(v_transaction);
@@ -283,5 +237,5 @@ begin
 end
 $$;
 
-grant execute on function stripe_walk_from, missing_stripe_events, end_events_walk, claim_failed_events, claim_open_sessions,
-  judge_webhook, keep_stripe_balance, post_stripe_balance to cascade_app;
+grant execute on function missing_stripe_events, end_events_walk, claim_failed_events, claim_open_sessions,
+  judge_webhook, keep_stripe_balance, stripe_walk_from, post_stripe_balance to cascade_app;
