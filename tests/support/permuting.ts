@@ -1,7 +1,6 @@
 /** Gives one payment's events to the webhook in any order, repeated, late or lost, and reads what the books came to. */
 import { afterAll, beforeAll, expect } from "vitest";
 import * as z from "zod";
-import { idOf } from "../../dev/stripe/reference.ts";
 import { newMailedToken } from "../../lib/account/mailed-token.ts";
 import { newSession } from "../../lib/account/sessions.ts";
 import { openApp } from "../../lib/app.ts";
@@ -12,6 +11,7 @@ import { reconcileStripe } from "../../lib/reconcile/run.ts";
 import { promotionCodes, stripe } from "../../lib/stripe/open.ts";
 import { venice } from "../../lib/venice/open.ts";
 import { everyOrder, repeated, shuffled, type Arrival } from "./arrival-orders.ts";
+import { forgetPayments } from "./forgetting.ts";
 import { holdDeliveriesBack } from "./holding-back.ts";
 import { booksOf, digestOf } from "./payment-books.ts";
 import {
@@ -126,21 +126,8 @@ export function usePermutations(world: World, inVenice?: Venice) {
 
   /** Nobody asks Stripe for this purchase any more. */
   function forget({ sessionId, purchaseId }: Bought): void {
-    const { sessions, paymentIntents, charges, refunds, disputes, balanceTransactions } = world.stripe.world;
-    sessions.remove(sessionId);
-    const forgotten = new Set<string>();
-    for (const { id, metadata } of paymentIntents.oldestFirst())
-      if (metadata["purchase"] === purchaseId) forgotten.add(id);
-    for (const objects of [charges, refunds, disputes]) {
-      for (const { id, payment_intent: payment } of objects.oldestFirst()) {
-        if (!forgotten.has(idOf(payment))) continue;
-        forgotten.add(id);
-        objects.remove(id);
-      }
-    }
-    for (const { id, source } of balanceTransactions.oldestFirst())
-      if (forgotten.has(idOf(source))) balanceTransactions.remove(id);
-    for (const id of forgotten) paymentIntents.remove(id);
+    world.stripe.world.sessions.remove(sessionId);
+    forgetPayments(world.stripe.world, ({ metadata }) => metadata["purchase"] === purchaseId);
   }
 
   async function send(event: StripeEvent, isCopy = false): Promise<void> {

@@ -6,6 +6,7 @@ import { sql } from "../../lib/db/port.ts";
 import { eventFact } from "../../lib/purchase/event-fact.ts";
 import { grantsJson, readSubscription } from "../../lib/subscription/reread.ts";
 import { everyOrder, repeated, shuffled } from "./arrival-orders.ts";
+import { forgetSubscriber } from "./forgetting.ts";
 import { chanceOf } from "./random.ts";
 import { start, type Stage, type SubscriptionScenario } from "./subscription-scenarios.ts";
 import type { Subscriber, Subscribers } from "./subscribing.ts";
@@ -138,6 +139,7 @@ async function run(
   // What is over is no more work for Stripe's clock.
   await subscribers.sdk().customers.del(who.stripeCustomer);
   subscribers.news();
+  forgetSubscriber(world.stripe.world, who.stripeCustomer);
   return {
     events: mine.length,
     ends: { tier, state, months: months.length, ...left },
