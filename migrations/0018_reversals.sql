@@ -98,7 +98,8 @@ create table refund_debts (
 create index refund_debts_open on refund_debts (account_id) where open_millis > 0;
 
 -- Credits that were not paid for as the books say, corrected. `cents`: by how much of the purchase's price. not_paid and underpaid
--- take ducats back as a lost dispute does; overpaid sets dollars aside. Undone when Stripe says something else later.
+-- take ducats back as a lost dispute does; overpaid sets dollars aside in `suspense`, `returned_cents` of which have gone back; so
+-- often that has changed. Undone when Stripe says something else later.
 create table corrections (
   purchase_id text not null references purchases,
   nth int not null,
@@ -107,6 +108,8 @@ create table corrections (
   cents bigint not null check (cents > 0),
   made_at timestamptz not null,
   undone_at timestamptz,
+  returned_cents bigint not null default 0 check (returned_cents between 0 and cents),
+  returns int not null default 0,
   primary key (purchase_id, nth)
 );
 create unique index corrections_one_at_a_time on corrections (purchase_id) where undone_at is null;
@@ -194,6 +197,23 @@ begin
         'balance transactions in Stripe say the same?', v_moved.kind, v_moved.id, print_cents(v_moved.amount_cents), p_payment));
     end if;
   end loop;
+end
+$$;
+
+-- Internal. Refunds of what was paid too much empty `suspense` first; one that failed after all fills it again.
+create function return_surplus(p_at timestamptz, p_correction corrections, p_refunded bigint) returns void
+language plpgsql security definer set search_path = pg_catalog, public, pg_temp
+as $$
+declare
+  v_due bigint := least(p_correction.cents, p_refunded);
+begin
+  if p_correction.kind <> 'overpaid' or v_due = p_correction.returned_cents then
+    return;
+  end if;
+  update corrections set returned_cents = v_due, returns = returns + 1
+  where purchase_id = p_correction.purchase_id and nth = p_correction.nth;
+  perform post(p_at, format('surplus:%s:%s:%s', p_correction.purchase_id, p_correction.nth, p_correction.returns + 1), 'correction',
+    array[('suspense', null, v_due - p_correction.returned_cents)::leg, ('refunds', null, p_correction.returned_cents - v_due)::leg]);
 end
 $$;
 
@@ -342,6 +362,8 @@ begin
     return;
   end if;
   perform post_reversed_dollars(p_at, p_payment, false);
+  perform return_surplus(p_at, c, (select coalesce(sum(amount_cents), 0)::bigint from refunds where payment = p_payment and posted))
+  from corrections c where c.payment = p_payment and c.undone_at is null;
   v_cents := reversed_cents(p_payment);
   v_total := v_purchase.base_millis + v_purchase.bonus_millis;
   v_burn := share_millis(v_total, v_cents.refunded + v_cents.lost, v_purchase.amount_cents);

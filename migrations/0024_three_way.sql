@@ -164,6 +164,7 @@ begin
   update purchases set payment_intent = v_payment where id = p_purchase.id and payment_intent is null;
   update corrections set undone_at = p_at where purchase_id = p_purchase.id and undone_at is null returning * into v_correction;
   if found then
+    perform return_surplus(p_at, v_correction, 0);
     perform post(p_at, format('correction:%s:%s:undone', p_purchase.id, v_correction.nth), 'correction',
       correction_legs(p_purchase, v_correction, true));
   end if;
@@ -204,9 +205,8 @@ begin
     end if;
     if v_received > p_purchase.amount_cents then
       perform tell_finding(p_at, (p_finding ->> 'id') || ':repaired', format(
-        'Payment %s of purchase %s brought %s, %s were asked for: %s wait in suspense. Send them back in Stripe, then post %s from '
-        'refunds to suspense.', p_finding ->> 'payment', p_purchase.id, print_cents(v_received),
-        print_cents(p_purchase.amount_cents), print_cents(v_received - p_purchase.amount_cents),
+        'Payment %s of purchase %s brought %s, %s were asked for: %s wait in suspense. Send them back in Stripe: '
+        'the books follow.', p_finding ->> 'payment', p_purchase.id, print_cents(v_received), print_cents(p_purchase.amount_cents),
         print_cents(v_received - p_purchase.amount_cents)));
     end if;
     return 'repaired';

@@ -142,7 +142,7 @@ describe("nothing was paid", () => {
   });
 });
 
-test("a tenth too little takes a tenth back; a tenth too much waits in suspense for a person", async () => {
+test("a tenth too little takes a tenth back; a tenth too much waits in suspense until it is sent back", async () => {
   const { purchaseId } = await plants.less();
   await fix();
   expect(await row("purchases", "id", purchaseId)).toMatchObject({ burned_millis: "10000" });
@@ -152,6 +152,32 @@ test("a tenth too little takes a tenth back; a tenth too much waits in suspense 
   expect(await row("purchases", "id", more.purchaseId)).toMatchObject({ burned_millis: "0" });
   expect(await shop.ledger("suspense")).toBe(suspense - 100);
   expect(await openAlerts()).toContain(`amount-mismatch:${more.between.payment}:repaired`);
+
+  const sessionId = String((await row("purchase_attempts", "purchase_id", more.purchaseId))?.["session_id"]);
+  const refund = world.stripe.refund(sessionId, { amount: 60 });
+  world.stripe.refund(sessionId, { amount: 90 });
+  shop.advance(10 * MINUTE);
+  await shop.run();
+  expect(await shop.ledger("suspense")).toBe(suspense);
+  // Fifty cents were more than the surplus.
+  expect(await row("purchases", "id", more.purchaseId)).toMatchObject({ burned_millis: "5000" });
+  world.stripe.failRefund(refund.id);
+  shop.advance(10 * MINUTE);
+  await shop.run();
+  expect(await shop.ledger("suspense")).toBe(suspense - 10);
+  expect(await row("purchases", "id", more.purchaseId)).toMatchObject({ burned_millis: "0" });
+  expect(await found()).toEqual([]);
+  await agree();
+
+  // Stripe says that it was no more, after all.
+  Object.assign(world.stripe.world.paymentIntents.get(more.between.payment) ?? {}, {
+    amount_received: 1_000,
+  });
+  await fix();
+  expect(await shop.ledger("suspense")).toBe(suspense);
+  expect(await row("purchases", "id", more.purchaseId)).toMatchObject({ burned_millis: "9000" });
+  expect(await found()).toEqual([]);
+  await agree();
 });
 
 describe("never sent", () => {
