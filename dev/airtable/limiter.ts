@@ -3,10 +3,10 @@
 const WINDOW_MS = 1_000;
 
 export type Limiter = {
-  /** Counts one request. False is Airtable's 429. */
-  admit(): boolean;
-  /** For a caller with a share of its own: how long until it may try, 0 for now. Counts nothing. */
-  waitMs(sharePerSecond: number, spent: readonly number[]): number;
+  /** Counts one request, now or at a reading of the clock that its caller took. False is Airtable's 429. */
+  admit(at?: number): boolean;
+  /** For a caller with a share of its own: how long from `at` until it may try, 0 for then. Counts nothing. */
+  waitMs(at: number, sharePerSecond: number, spent: readonly number[]): number;
   /** In a penalty: whoever asks now is refused. */
   isPenalty(): boolean;
   /** The limiter's own clock in milliseconds: the stand-in's, plus what `elapse` added. */
@@ -29,8 +29,7 @@ export function createLimiter(options: {
   const clockMs = () => options.now().getTime() + elapsedMs;
 
   return {
-    admit() {
-      const instant = clockMs();
+    admit(instant = clockMs()) {
       if (instant < penaltyUntil) return false;
       admitted = admitted.filter((each) => instant - each < WINDOW_MS);
       if (admitted.length >= options.requestsPerSecond) {
@@ -40,8 +39,7 @@ export function createLimiter(options: {
       admitted.push(instant);
       return true;
     },
-    waitMs(sharePerSecond, spent) {
-      const instant = clockMs();
+    waitMs(instant, sharePerSecond, spent) {
       if (instant < penaltyUntil) return penaltyUntil - instant;
       const recent = spent.filter((each) => instant - each < WINDOW_MS);
       const first = recent[recent.length - sharePerSecond];

@@ -475,8 +475,7 @@ describe("the limit is shared", () => {
 
 describe("the game's way into the base", () => {
   /** A base at Airtable's own limit, whose waits are written down and pass at once. */
-  function open(share: number) {
-    const now = () => instant;
+  function open(share: number, now = () => instant) {
     const limiter = createLimiter({ requestsPerSecond: 5, penaltyMs: 30_000, now });
     const base = createBase(now);
     const table = base.table("CITIZENS");
@@ -504,6 +503,18 @@ describe("the game's way into the base", () => {
     for (let count = 1; count <= 9; count += 1) await write(count);
     expect(waits).toEqual([1_000, 1_000]);
     expect([limiter.admit(), limiter.admit()]).toEqual([true, true]);
+  });
+
+  test("keeps to its share while the clock ticks, between any two readings of it", async () => {
+    let readings = 0;
+    // Now each second reading is a millisecond later, now each third, now each fourth.
+    const ticking = () => {
+      readings += 1;
+      return new Date(instant.getTime() + Math.floor(readings / (2 + (Math.floor(readings / 50) % 3))));
+    };
+    const { waits, write } = open(5, ticking);
+    for (let count = 1; count <= 200; count += 1) await write(count);
+    expect(Math.max(...waits)).toBeLessThanOrEqual(1_000);
   });
 
   test("a refused write is not done until the penalty is over", async () => {

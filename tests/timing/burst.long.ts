@@ -23,77 +23,73 @@ const world = useWorld(
 );
 const shop = useShop(world, ["RialtoBanker", "LaceWeaverOrsola"], "real");
 
-/** What is measured in real time fails on a machine with other work now and then; a wrong pace fails each time. */
-test(
-  "a thousand at once, five functions at work, the game beside them",
-  { retry: 2, timeout: 900_000 },
-  async () => {
-    await shop.reset();
-    // Everything that is loaded late is loaded now.
-    await shop.run();
-    await shop.sell(
-      Array.from({ length: waiting }, (_, index) => ({
-        buyer: shop.buyers[index % shop.buyers.length] ?? never(),
-        ducats: 5,
-      })),
-    );
-    world.airtable.resetLimit();
-    world.airtable.faults.forget();
-    const burst = { isOver: false };
-    const refusals: unknown[] = [];
-    let games = 0;
-    const game = (async () => {
-      while (!burst.isOver) {
-        await world.airtable.game.asks.page("CITIZENS", { maxRecords: 1 });
-        games += 1;
-      }
-    })().catch((refusal: unknown) => void refusals.push(refusal));
-    const startedAt = performance.now();
-    const stops: string[] = [];
-    let runs = 0;
-    const drain = async (run: () => Promise<RunReport | Error>, pauseMs: number) => {
-      while (refusals.length === 0 && (await pending()) > 0) {
-        const endsAt = performance.now() + pauseMs;
-        const report = await run();
-        runs += 1;
-        if (report instanceof Error) throw report;
-        if (report.stopped !== null) stops.push(report.stopped);
-        while (performance.now() < endsAt && (await pending()) > 0) await sleep(100);
-      }
-    };
-    await Promise.all([
-      drain(shop.run, minuteMs),
-      ...Array.from({ length: instances }, () => drain(shop.runAfterPayment, 0)),
-    ]);
-    const seconds = (performance.now() - startedAt) / 1_000;
-    burst.isOver = true;
-    await game;
+/** On a quiet machine, and without a second try: one would hide a pace that is wrong now and then. */
+test("a thousand at once, five functions at work, the game beside them", { timeout: 900_000 }, async () => {
+  await shop.reset();
+  // Everything that is loaded late is loaded now.
+  await shop.run();
+  await shop.sell(
+    Array.from({ length: waiting }, (_, index) => ({
+      buyer: shop.buyers[index % shop.buyers.length] ?? never(),
+      ducats: 5,
+    })),
+  );
+  world.airtable.resetLimit();
+  world.airtable.faults.forget();
+  const burst = { isOver: false };
+  const refusals: unknown[] = [];
+  let games = 0;
+  const game = (async () => {
+    while (!burst.isOver) {
+      await world.airtable.game.asks.page("CITIZENS", { maxRecords: 1 });
+      games += 1;
+    }
+  })().catch((refusal: unknown) => void refusals.push(refusal));
+  const startedAt = performance.now();
+  const stops: string[] = [];
+  let runs = 0;
+  const drain = async (run: () => Promise<RunReport | Error>, pauseMs: number) => {
+    while (refusals.length === 0 && (await pending()) > 0) {
+      const endsAt = performance.now() + pauseMs;
+      const report = await run();
+      runs += 1;
+      if (report instanceof Error) throw report;
+      if (report.stopped !== null) stops.push(report.stopped);
+      while (performance.now() < endsAt && (await pending()) > 0) await sleep(100);
+    }
+  };
+  await Promise.all([
+    drain(shop.run, minuteMs),
+    ...Array.from({ length: instances }, () => drain(shop.runAfterPayment, 0)),
+  ]);
+  const seconds = (performance.now() - startedAt) / 1_000;
+  burst.isOver = true;
+  await game;
 
-    const requests = world.airtable.faults.seen;
-    const writes = requests.filter(({ method }) => method !== "GET").length;
-    const ceiling = (share / requestsPerBatch) * ROWS_PER_WRITE;
-    const figures = {
-      seconds,
-      requests: requests.length,
-      requestsPerSecond: requests.length / seconds,
-      writes,
-      runs,
-      deliveriesPerSecond: waiting / seconds,
-      ceiling,
-      ofCeiling: waiting / seconds / ceiling,
-      ofShare: requests.length / seconds / share,
-      gamesPerSecond: games / seconds,
-      stops: stops.length,
-    };
-    process.stdout.write(`burst: ${JSON.stringify(figures)}\n`);
+  const requests = world.airtable.faults.seen;
+  const writes = requests.filter(({ method }) => method !== "GET").length;
+  const ceiling = (share / requestsPerBatch) * ROWS_PER_WRITE;
+  const figures = {
+    seconds,
+    requests: requests.length,
+    requestsPerSecond: requests.length / seconds,
+    writes,
+    runs,
+    deliveriesPerSecond: waiting / seconds,
+    ceiling,
+    ofCeiling: waiting / seconds / ceiling,
+    ofShare: requests.length / seconds / share,
+    gamesPerSecond: games / seconds,
+    stops,
+  };
+  process.stdout.write(`burst: ${JSON.stringify(figures)}\n`);
 
-    expect(refusals).toEqual([]);
-    expect(requests.filter(({ status }) => status !== 200)).toEqual([]);
-    expect(waiting / seconds).toBeGreaterThan(0.8 * ceiling);
-    expect(games / seconds).toBeGreaterThan(0.8 * gamesShare);
-    expect(await mostYoungerBefore()).toBeLessThan(100);
-  },
-);
+  expect(refusals).toEqual([]);
+  expect(requests.filter(({ status }) => status !== 200)).toEqual([]);
+  expect(waiting / seconds).toBeGreaterThan(0.8 * ceiling);
+  expect(games / seconds).toBeGreaterThan(0.8 * gamesShare);
+  expect(await mostYoungerBefore()).toBeLessThan(100);
+});
 
 let counting: Promise<unknown> = Promise.resolve();
 

@@ -40,12 +40,14 @@ export function createAccess(options: {
     for (;;) {
       if (isHasty && limiter.isPenalty())
         throw new Refusal(429, "RATE_LIMIT_REACHED", "Rate limit exceeded.");
-      const ms = limiter.waitMs(share, spent);
+      // One reading: with one for the share and another for the limit, the clock may tick between them, and the next is early.
+      const at = limiter.clockMs();
+      const ms = limiter.waitMs(at, share, spent);
       if (ms > 0) {
         await wait(ms);
       } else {
-        spent = [...spent, limiter.clockMs()].slice(-share);
-        if (limiter.admit()) break;
+        spent = [...spent, at].slice(-share);
+        if (limiter.admit(at)) break;
       }
     }
     // Between two requests others come and go, as over a network.
