@@ -10,7 +10,7 @@ import { randomId, randomText } from "../lib/ids.ts";
 import { logToStdout } from "../lib/log.ts";
 import { MILLIS_PER_DUCAT, millis, printDucats, type Millis } from "../lib/money.ts";
 import { createTrips } from "../lib/trips.ts";
-import { PROCESSOR } from "../lib/venice/port.ts";
+import { PROCESSOR } from "../lib/processor.ts";
 import { confirm } from "./confirm.ts";
 import { environmentFor, portsEnvironmentFor } from "./environment.ts";
 import type { Replenishment } from "./venice/books.ts";

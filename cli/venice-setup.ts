@@ -3,7 +3,7 @@ import Airtable from "airtable";
 import { parseArgs } from "node:util";
 import type { Env } from "../lib/env.ts";
 import { millisOfDecimal, printDucats } from "../lib/money.ts";
-import { PROCESSOR } from "../lib/venice/port.ts";
+import { PROCESSOR } from "../lib/processor.ts";
 import { formulaText } from "../lib/venice/row.ts";
 import { confirm } from "./confirm.ts";
 import { environmentFor } from "./environment.ts";

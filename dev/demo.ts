@@ -6,7 +6,7 @@ import { z } from "zod";
 import { meters } from "../lib/catalog/meters.ts";
 import { explorer, tiers } from "../lib/catalog/tiers.ts";
 import { millis, printDucats } from "../lib/money.ts";
-import { PROCESSOR } from "../lib/venice/port.ts";
+import { PROCESSOR } from "../lib/processor.ts";
 import { chooseEnvironment, withFreePorts } from "./environment.ts";
 import { writeFunctionStubs } from "./functions.ts";
 import { siteAnswers, startNetlify, type Netlify } from "./netlify.ts";

@@ -12,7 +12,7 @@ import { applyVenice, planVenice, readVenice } from "../cli/venice-setup.ts";
 import { parseEnv, type Env } from "../lib/env.ts";
 import { openingRate } from "../lib/rate/target.ts";
 import { stripeClient } from "../lib/stripe/client.ts";
-import { PROCESSOR } from "../lib/venice/port.ts";
+import { PROCESSOR } from "../lib/processor.ts";
 import { startAirtable, type Airtable } from "./airtable/start.ts";
 import { createClock, type Clock } from "./clock.ts";
 import type { Environment, Service, Variables } from "./environment.ts";

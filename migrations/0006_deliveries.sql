@@ -1,14 +1,16 @@
 -- The outbox to Venice. pending -> planned (an inert row, its Airtable record pinned here) -> active -> executed |
 -- rejected (proved not credited: back in the wallet) | uncertain (a person decides, with the evidence).
+-- Before a row is inert in Venice a delivery may be cancelled, and goes on (`resumed_at`) when its purchase is no longer being
+-- taken back (0018). `to_void`: its record must not be paid any more, and was not seen cancelled yet.
 -- A worker holds a lease; `lease_token` grows with each claim and fences a stale worker's late report.
 create table deliveries (
   id text primary key check (id ~ '^dlv_[0-9a-z]{20}$'),
   account_id text not null references accounts,
   purchase_id text references purchases,
-  citizen text not null,
+  citizen text not null check (citizen <> 'CASCADE_PAYMENT_PROCESSOR'),
   millis bigint not null check (millis > 0 and millis % 1000 = 0),
   status text not null default 'pending'
-    check (status in ('pending', 'planned', 'active', 'executed', 'rejected', 'uncertain')),
+    check (status in ('pending', 'planned', 'active', 'executed', 'rejected', 'uncertain', 'cancelled')),
   attempt int not null default 1,
   record_id text constraint deliveries_record_unique unique,
   lease_token bigint not null default 0,
@@ -19,13 +21,14 @@ create table deliveries (
   evidence jsonb,
   refused_at timestamptz,
   created_at timestamptz not null,
+  resumed_at timestamptz,
   planned_at timestamptz,
   activated_at timestamptz,
   concluded_at timestamptz,
-  constraint deliveries_pinned check (status = 'pending' or record_id is not null or status = 'uncertain')
+  to_void boolean not null default false
 );
+create index deliveries_to_void on deliveries (concluded_at) where to_void;
 create index deliveries_to_send on deliveries (next_at) where status in ('pending', 'planned');
-create index deliveries_to_watch on deliveries (activated_at) where status in ('planned', 'active');
 create index deliveries_under_way on deliveries (created_at) where status in ('pending', 'planned', 'active');
 create index deliveries_of_account on deliveries (account_id, created_at desc);
 
@@ -55,6 +58,14 @@ language sql security definer set search_path = pg_catalog, public, pg_temp
 as $$
   insert into purses as p (citizen, millis, read_at) values (p_citizen, p_millis, p_at)
   on conflict (citizen) do update set millis = excluded.millis, read_at = excluded.read_at where p.read_at <= excluded.read_at
+$$;
+
+-- Internal. A purse's movement in words; p_moved as it is reckoned here: what it has paid.
+create function fell_or_rose(p_moved bigint) returns text
+language sql immutable set search_path = pg_catalog, public, pg_temp
+as $$
+  select case when p_moved = 0 then 'stood still' when p_moved > 0 then 'fell by ' || print_ducats(p_moved)
+    else 'rose by ' || print_ducats(-p_moved) end
 $$;
 
 create function begin_reserve(p_at timestamptz, p_purse_millis bigint) returns void
@@ -90,19 +101,35 @@ begin
 end
 $$;
 
+-- Internal. Closes that alert once nothing is parked, whoever saw to it.
+create function close_parked_alert(p_at timestamptz) returns void
+language plpgsql security definer set search_path = pg_catalog, public, pg_temp
+as $$
+begin
+  if not exists (select from deliveries where parked_at is not null) then
+    perform close_alert(p_at, 'deliveries_parked', 'deliveries');
+  end if;
+end
+$$;
+
 -- What there is to do. `deliveries`: those whose rows are due to be read by id: at once, then once an hour, and all of them
 -- when purse and rows have disagreed in the same way for a while (a row may be gone). `asked`: transfers whose rows we
 -- don't know. `rowsFrom`: since when changes of rows have not been read; no row is older than its delivery. `waiting`:
 -- whether there is anything to send or to watch; once there is a reserve there always is, for an old row may be made active
 -- again while nothing is under way. `isTurn`: whose turn it is to look, taken by the answer when the last look began
 -- p_every ago. `isExplained`: purse and rows agreed within this half minute: only then anything new may be sent without a
--- look.
-create function delivery_work(p_at timestamptz, p_every interval) returns jsonb
+-- look. `toVoid`: records that may have been paid and must not be paid again, until they have been cancelled.
+-- A lease that is over, and p_quiet with it, ended without a word: that was a try, too.
+create function delivery_work(p_at timestamptz, p_every interval, p_quiet interval) returns jsonb
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp
 as $$
 declare
   v_is_turn boolean;
 begin
+  perform postpone_deliveries(p_at, (
+    select jsonb_agg(jsonb_build_object('id', id, 'token', lease_token)) from deliveries
+    where status in ('pending', 'planned') and transport = 'rows' and leased_until + p_quiet <= p_at),
+    'Venice gave no answer', '0');
   update reserve set watched_at = p_at
   where watched_at is null or watched_at > p_at or watched_at <= p_at - p_every;
   v_is_turn := found or not exists (select from reserve);
@@ -124,11 +151,18 @@ begin
     'asked', case when v_is_turn then coalesce((
       select jsonb_agg(asked_delivery(d)) from deliveries d where d.status = 'planned' and d.record_id is null), '[]')
       else '[]' end,
+    'toVoid', case when v_is_turn then coalesce((
+      select jsonb_agg(record_id order by concluded_at) from deliveries where to_void), '[]') else '[]' end,
     'underWay', exists (select from deliveries where status in ('planned', 'active')),
     'waiting', exists (select from reserve)
       or exists (select from deliveries where status = 'pending' and parked_at is null and next_at <= p_at));
 end
 $$;
+
+-- These records were read, and are not active any more.
+create function rows_voided(p_records jsonb) returns void
+language sql security definer set search_path = pg_catalog, public, pg_temp
+as $$ update deliveries set to_void = false where to_void and record_id in (select jsonb_array_elements_text(p_records)) $$;
 
 -- Concludes what the rows say, if the purse agrees. What they say is kept, so that p_seen names only rows that changed or
 -- were read by id: [{id, recordId (null where the game was asked for one that we don't know), verdict: executed | refused |
@@ -149,7 +183,8 @@ $$;
 --   A refusal returns ducats, so it proves more: from its first sight for p_hold (a run of the game may have read the row
 --   before) it was refused at every look and the purse stood still. Any movement could have been its own, others' rows
 --   forged to account for it: then it is uncertain, and so is an executed one of the same amount. A transfer that left no
---   row, while the purse stood still for as long, is begun again.
+--   row, while the purse stood still for as long, is begun again, as after any failed try.
+--   A recall whose time is over is ended by a purse that agrees without it.
 -- Outcome: {kind: 'stale'} | {kind: 'waiting', saidMillis, movedMillis} | {kind: 'concluded', executed: [id], rejected:
 -- [id], uncertain: [id], halted: [recordId]}.
 create function conclude_deliveries(
@@ -243,7 +278,7 @@ begin
           'Delivery %s of %s ducats: its row says nothing, and the purse moved by as much without an explanation. A run of the '
           'game may have died after it had paid: the next one would pay again, so the row is cancelled. Compare both purses, '
           'then decide.', v_delivery.id, print_ducats(v_delivery.millis)));
-        update deliveries set status = 'uncertain', concluded_at = p_at, leased_until = null,
+        update deliveries set status = 'uncertain', concluded_at = p_at, leased_until = null, to_void = true,
           evidence = jsonb_build_object('row', jsonb_build_object('recordId', record_id), 'movedMillis', v_moved, 'saidMillis', v_said)
         where id = v_delivery.id;
         v_uncertain := v_uncertain || to_jsonb(v_delivery.id);
@@ -259,7 +294,7 @@ begin
   from stray_payments where millis <= v_moved and seen_at >= coalesce(v_reserve.mismatch_began, p_at);
 
   for v_delivery in
-    select id, account_id, millis, refused_at, verdict, record_id from deliveries
+    select id, account_id, millis, refused_at, verdict, record_id, lease_token from deliveries
     where status in ('planned', 'active') and verdict is not null order by account_id, id for update
   loop
     v_end := case
@@ -273,7 +308,8 @@ begin
     end;
     continue when v_end = 'held';
     if v_end = 'rejected' and v_delivery.record_id is null then
-      perform forget_try(p_at, v_delivery.id);
+      perform postpone_deliveries(p_at, jsonb_build_array(
+        jsonb_build_object('id', v_delivery.id, 'token', v_delivery.lease_token)), 'the game was asked, and made nothing of it', '0');
       continue;
     end if;
     if v_end = 'refused' then
@@ -282,9 +318,9 @@ begin
     end if;
     if v_end = 'uncertain' then
       perform open_alert(p_at, 'delivery_uncertain', v_delivery.id, format(
-        'Delivery %s of %s ducats: its row says %s, the purse moved by %s while the rows account for %s and for %s in doubt. '
+        'Delivery %s of %s ducats: its row says %s, the purse %s while the rows account for %s and for %s in doubt. '
         'Compare the row, its notes and both purses, then decide.',
-        v_delivery.id, print_ducats(v_delivery.millis), v_delivery.verdict, print_ducats(v_moved), print_ducats(v_said),
+        v_delivery.id, print_ducats(v_delivery.millis), v_delivery.verdict, fell_or_rose(v_moved), print_ducats(v_said),
         print_ducats(v_doubtful)));
     else
       perform post_delivery_end(p_at, v_delivery.id, v_delivery.account_id, v_delivery.millis, v_end);
@@ -298,8 +334,10 @@ begin
   end loop;
   if not v_agrees then
     perform open_alert(p_at, 'purse_unexplained', 'version ' || v_reserve.version, format(
-      'The processor citizen''s purse moved by %s ducats since %s; our deliveries account for %s.',
-      print_ducats(v_moved), iso(v_reserve.read_at), print_ducats(v_said)));
+      'The processor citizen''s purse %s ducats since %s; our deliveries account for %s.',
+      fell_or_rose(v_moved), iso(v_reserve.read_at), print_ducats(v_said)));
+  else
+    perform fail_recalls(p_at);
   end if;
   update reserve set purse_millis = p_purse_millis, version = version + 1, read_at = p_at,
       rows_to = greatest(rows_to, p_rows_to),
@@ -352,7 +390,7 @@ begin
 end
 $$;
 
--- One alert while any delivery is late; each late delivery's customer is told once.
+-- One alert while any delivery is late, each late delivery's customer told once; and no alert on parked ones where there are none.
 create function check_lateness(p_at timestamptz) returns void
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp
 as $$
@@ -364,11 +402,12 @@ begin
       'purchaseId', d.purchase_id, 'millis', d.millis, 'citizen', d.citizen, 'createdAt', iso(d.created_at)))
     from deliveries d where d.id in (select late_deliveries(p_at)) order by d.id;
     perform open_alert(p_at, 'deliveries_late', 'deliveries', format(
-      '%s deliveries are on their way for more than nine hours: does the game run, do their rows expire, is the '
-      'processor''s purse filled?', v_late));
+      '%s deliveries have not arrived an hour after the game''s run that should have brought them: does the game run, do '
+      'their rows expire, is the processor''s purse filled?', v_late));
   else
     perform close_alert(p_at, 'deliveries_late', 'deliveries');
   end if;
+  perform close_parked_alert(p_at);
 end
 $$;
 
@@ -390,5 +429,5 @@ begin
 end
 $$;
 
-grant execute on function save_purse, begin_reserve, postpone_deliveries, delivery_work, conclude_deliveries,
+grant execute on function save_purse, begin_reserve, postpone_deliveries, delivery_work, rows_voided, conclude_deliveries,
   check_lateness, credit_status to cascade_app;

@@ -11,16 +11,16 @@ as $$
 $$;
 
 -- Internal. When a delivery should have arrived: half an hour to be sent in, the game's next run, and an hour for that run.
-create function delivery_due(p_created_at timestamptz) returns timestamptz
+create function delivery_due(p_since timestamptz) returns timestamptz
 language sql stable set search_path = pg_catalog, public, pg_temp
-as $$ select venice_run_after(p_created_at + interval '30 minutes') + interval '1 hour' $$;
+as $$ select venice_run_after(p_since + interval '30 minutes') + interval '1 hour' $$;
 
 create function late_deliveries(p_at timestamptz) returns setof text
 language sql stable security definer set search_path = pg_catalog, public, pg_temp
 as $$
   select id from deliveries
   where status in ('pending', 'planned', 'active') and created_at < p_at - interval '90 minutes'
-    and delivery_due(created_at) < p_at
+    and delivery_due(coalesce(resumed_at, created_at)) < p_at
 $$;
 
 -- Every state a delivery was in, and since when; append-only. `note`: what kept it, or who decided and why.
@@ -42,8 +42,8 @@ as $$
 begin
   insert into delivery_events (delivery_id, at, status, note)
   values (new.id, case new.status
-      when 'pending' then new.created_at
-      when 'planned' then new.planned_at
+      when 'pending' then coalesce(new.resumed_at, new.created_at)
+      when 'planned' then coalesce(new.asked_at, new.planned_at)
       when 'active' then new.activated_at
       else new.concluded_at end,
     new.status, new.evidence ->> 'reason');
@@ -51,15 +51,10 @@ begin
 end
 $$;
 create trigger note_new_delivery after insert on deliveries for each row execute function note_delivery_status();
+-- One that is given back to wait is no new step of its story; one that was cancelled and goes on is.
 create trigger note_delivery_status after update of status on deliveries for each row
-  when (new.status is distinct from old.status) execute function note_delivery_status();
-insert into delivery_events (delivery_id, at, status)
-select id, at, status from (
-  select id, 1 as step, created_at as at, 'pending' as status from deliveries
-  union all select id, 2, planned_at, 'planned' from deliveries where planned_at is not null
-  union all select id, 3, activated_at, 'active' from deliveries where activated_at is not null
-  union all select id, 4, concluded_at, status from deliveries where concluded_at is not null) known
-order by id, step;
+  when (new.status is distinct from old.status and (new.status <> 'pending' or old.status = 'cancelled'))
+  execute function note_delivery_status();
 
 -- A withdrawal is a delivery without a purchase, once per key of the client's.
 alter table deliveries
@@ -72,13 +67,13 @@ language sql stable security definer set search_path = pg_catalog, public, pg_te
 as $$
   select jsonb_build_object('id', p_delivery.id, 'status', p_delivery.status, 'millis', p_delivery.millis,
     'citizen', p_delivery.citizen, 'purchaseId', p_delivery.purchase_id, 'createdAt', iso(p_delivery.created_at),
-    'activeSince', iso(p_delivery.activated_at), 'dueAt', iso(delivery_due(p_delivery.created_at)),
+    'activeSince', iso(p_delivery.activated_at), 'dueAt', iso(delivery_due(coalesce(p_delivery.resumed_at, p_delivery.created_at))),
     'concludedAt', iso(p_delivery.concluded_at))
 $$;
 
--- Who calls, and where his ducats go: before Venice is asked whether the citizen is there. {kind: 'unauthorised' |
--- 'forbidden'} | {kind: 'ok', accountId, citizen, keySeenLongAgo}.
-create function delivery_address(p_at timestamptz, p_key_hash bytea, p_session text) returns jsonb
+-- Who calls, and where his ducats go: before Venice is asked whether the citizen is there. `isRetry`: the key has been used.
+-- {kind: 'unauthorised' | 'forbidden'} | {kind: 'ok', accountId, citizen, isRetry, keySeenLongAgo}.
+create function delivery_address(p_at timestamptz, p_key_hash bytea, p_session text, p_key text) returns jsonb
 language plpgsql stable security definer set search_path = pg_catalog, public, pg_temp
 as $$
 declare
@@ -87,13 +82,10 @@ begin
   v_caller := who_calls(p_at, p_key_hash, p_session, 'deliveries:write');
   return jsonb_build_object('kind', v_caller.kind, 'accountId', v_caller.account_id,
     'keySeenLongAgo', v_caller.key_seen_long_ago,
-    'citizen', (select citizen from accounts where id = v_caller.account_id));
+    'citizen', (select citizen from accounts where id = v_caller.account_id),
+    'isRetry', exists (select from deliveries where account_id = v_caller.account_id and idempotency_key = p_key));
 end
 $$;
-
--- What is under way has its record; what a person ends may have none.
-alter table deliveries drop constraint deliveries_pinned,
-  add constraint deliveries_pinned check (status not in ('planned', 'active') or record_id is not null);
 
 -- Wallet to Venice: the ducats move to `transit` and the delivery waits in the outbox, once per key; not while a payment of
 -- the account is disputed. {kind: 'unauthorised' | 'forbidden' | 'key_reused' | 'citizen_changed' | 'disputed'} | {kind:
@@ -211,6 +203,18 @@ $$;
 alter table deliveries add column parked_at timestamptz;
 create index deliveries_for_a_person on deliveries (created_at) where status = 'uncertain' or parked_at is not null;
 
+-- Internal. Parked is what waits to be sent.
+create function unpark_delivery() returns trigger
+language plpgsql security definer set search_path = pg_catalog, public, pg_temp
+as $$
+begin
+  new.parked_at := null;
+  return new;
+end
+$$;
+create trigger unpark_delivery before update of status on deliveries for each row
+  when (new.parked_at is not null and new.status not in ('pending', 'planned')) execute function unpark_delivery();
+
 -- For support and admins: deliveries that wait for a person, with what is known of them. {kind: 'unauthorised' |
 -- 'not_found'} | {kind: 'listed', deliveries}.
 create function list_dead_letters(p_at timestamptz, p_session text, p_limit int) returns jsonb
@@ -276,7 +280,7 @@ begin
     perform resolve_delivery(p_at, p_delivery, case p_action when 'return' then 'returned' else 'arrived' end, p_reason);
   elsif v_delivery.parked_at is not null and p_action = 'return' and v_delivery.record_id is null then
     perform post_delivery_end(p_at, v_delivery.id, v_delivery.account_id, v_delivery.millis, 'rejected');
-    update deliveries set status = 'rejected', concluded_at = p_at, parked_at = null,
+    update deliveries set status = 'rejected', concluded_at = p_at,
       evidence = coalesce(evidence, '{}') || jsonb_build_object('resolved', 'returned', 'reason', p_reason)
     where id = p_delivery;
   elsif v_delivery.parked_at is not null and p_action = 'resend' then
@@ -287,9 +291,7 @@ begin
   else
     return 'not_possible';
   end if;
-  if not exists (select from deliveries where parked_at is not null) then
-    perform close_alert(p_at, 'deliveries_parked', 'deliveries');
-  end if;
+  perform close_parked_alert(p_at);
   perform audit(p_at, p_visit, v_admin, v_delivery.account_id, 'delivery.' || p_action,
     jsonb_build_object('delivery', p_delivery, 'reason', p_reason));
   return 'done';

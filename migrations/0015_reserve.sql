@@ -133,11 +133,14 @@ $$;
 
 -- What the operator is shown before he decides.
 create function replenishment_outlook() returns jsonb
-language sql stable security definer set search_path = pg_catalog, public, pg_temp
+language plpgsql stable security definer set search_path = pg_catalog, public, pg_temp
 as $$
-  select jsonb_build_object('promisedMillis', promised_millis(),
+begin
+  return jsonb_build_object('promisedMillis', promised_millis(),
     'underWay', (select count(*) from deliveries where status in ('planned', 'active')),
-    'last', (select read_replenishment(id) from replenishments order by created_at desc limit 1))
+    'isRecalling', exists (select from recalls where state = 'asked'),
+    'last', (select read_replenishment(id) from replenishments order by created_at desc limit 1));
+end
 $$;
 
 -- Takes it over from a command that ended; its token, or null while that may still be at work.

@@ -7,8 +7,7 @@
 alter table deliveries
   add column transport text check (transport in ('rows', 'try_create')),
   add column asked_at timestamptz;
-update deliveries set transport = 'rows' where lease_token > 0;
-alter table deliveries drop constraint deliveries_pinned,
+alter table deliveries
   add constraint deliveries_pinned check (
     status not in ('planned', 'active') or record_id is not null or (status = 'planned' and transport = 'try_create')),
   add constraint deliveries_asked check ((asked_at is not null) = (transport is not distinct from 'try_create'));
@@ -17,17 +16,26 @@ alter table deliveries drop constraint deliveries_pinned,
 create unique index deliveries_tried_one_at_a_time on deliveries ((true))
   where transport = 'try_create' and status in ('planned', 'active');
 
--- As before, but a delivery that is given back to wait is no new step of its story.
-drop trigger note_delivery_status on deliveries;
-create trigger note_delivery_status after update of status on deliveries for each row
-  when (new.status is distinct from old.status and new.status <> 'pending') execute function note_delivery_status();
--- For deliveries by rows, in order, and only what the purse can pay beside all that is under way: the rest waits. One that
--- failed twice is tried alone, so that it holds nobody else up. New ones are begun only where p_begin says so.
+
+-- Internal. What the purse is free to pay beside all that is under way, the claimed ones whose holders may be at work, too; null
+-- before it was read. The caller holds the reserve: of two that begin at once the later one sees the other.
+create function payable_millis(p_at timestamptz, p_quiet interval) returns bigint
+language sql stable security definer set search_path = pg_catalog, public, pg_temp
+as $$
+  select r.purse_millis - coalesce((
+    select sum(u.millis) from deliveries u
+    where u.status in ('planned', 'active') or (u.status = 'pending' and u.leased_until + p_quiet > p_at)), 0)::bigint
+  from reserve r
+$$;
+
+-- For deliveries by rows, in order, and only what the purse can pay: the rest waits. One that failed twice is tried alone, so
+-- that it holds nobody else up. New ones are begun only where p_begin says so.
 create function claim_deliveries(p_at timestamptz, p_limit int, p_lease interval, p_quiet interval, p_begin boolean)
 returns table (id text, lease_token bigint, citizen text, millis bigint, reference text, record_id text,
-  purchase_id text, payment_intent text, created_at text)
+  purchase_id text, payment_intent text)
 language sql security definer set search_path = pg_catalog, public, pg_temp
 as $$
+  select from reserve for update;
   with due as materialized (
     select q.id, q.status, q.tries, q.next_at, q.millis from deliveries q
     where q.status in ('pending', 'planned') and q.parked_at is null and q.next_at <= p_at
@@ -40,10 +48,7 @@ as $$
     from (
       select due.*, coalesce(sum(due.millis) filter (where due.status = 'pending') over (order by due.next_at, due.id), 0)
         as running from due) d
-    where d.status = 'planned' or d.running <= coalesce((
-      select r.purse_millis - coalesce((
-        select sum(u.millis) from deliveries u where u.status in ('planned', 'active')), 0)
-      from reserve r), d.running)
+    where d.status = 'planned' or d.running <= coalesce(payable_millis(p_at, p_quiet), d.running)
   ), chosen as materialized (
     select q.id from deliveries q join payable p on p.id = q.id
     where (p.turn = 1 or (p.first_tries < 2 and p.tries < 2))
@@ -54,15 +59,14 @@ as $$
   update deliveries d set lease_token = d.lease_token + 1, leased_until = p_at + p_lease, transport = 'rows'
   from chosen where d.id = chosen.id
   returning d.id, d.lease_token, d.citizen, d.millis, d.id || '-' || d.attempt, d.record_id, d.purchase_id,
-    (select p.payment_intent from purchases p where p.id = d.purchase_id), iso(d.created_at)
+    (select p.payment_intent from purchases p where p.id = d.purchase_id)
 $$;
 
--- The intent, before the game is asked: the oldest delivery that is due, if the purse can pay it beside all that is under
--- way. From here on it may be paid. None while another is under way by this route, or ducats are fetched back: what moves the
--- purse alone is begun under the reserve's lock, so that of two that begin at once the later one sees the other.
-create function begin_try(p_at timestamptz, p_lease interval)
+-- The intent, before the game is asked: the oldest delivery that is due, if the purse can pay it. From here on it may be paid.
+-- None while another is under way by this route, or ducats are fetched back.
+create function begin_try(p_at timestamptz, p_lease interval, p_quiet interval)
 returns table (id text, lease_token bigint, citizen text, millis bigint, reference text, record_id text,
-  purchase_id text, payment_intent text, created_at text)
+  purchase_id text, payment_intent text)
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp
 as $$
 declare
@@ -70,9 +74,7 @@ declare
   v_free bigint;
 begin
   perform from reserve for update;
-  select r.purse_millis - coalesce((
-    select sum(u.millis) from deliveries u where u.status in ('planned', 'active')), 0)
-  into v_free from reserve r;
+  v_free := payable_millis(p_at, p_quiet);
   select * into v_delivery from deliveries q
   where q.status = 'pending' and q.transport is null and q.parked_at is null and q.next_at <= p_at
   order by q.next_at, q.id limit 1 for update skip locked;
@@ -84,7 +86,7 @@ begin
       planned_at = coalesce(d.planned_at, p_at), lease_token = d.lease_token + 1, leased_until = p_at + p_lease
     where d.id = v_delivery.id
     returning d.id, d.lease_token, d.citizen, d.millis, d.id || '-' || d.attempt, d.record_id, d.purchase_id,
-      (select p.payment_intent from purchases p where p.id = d.purchase_id), iso(d.created_at);
+      (select p.payment_intent from purchases p where p.id = d.purchase_id);
 exception
   when unique_violation then
     return;

@@ -115,11 +115,6 @@ create table corrections (
 create unique index corrections_one_at_a_time on corrections (purchase_id) where undone_at is null;
 create index corrections_of_payment on corrections (payment) where undone_at is null;
 
--- Not sent yet, and not to be sent: its purchase is being taken back. Goes on when that ends.
-alter table deliveries drop constraint deliveries_status_check,
-  add constraint deliveries_status_check
-    check (status in ('pending', 'planned', 'active', 'executed', 'rejected', 'uncertain', 'cancelled'));
-
 -- Internal. A credit has repaid p_millis of the account's debt: first p_purchase's, then the oldest purchase's, as far as it came
 -- from refunds. The caller holds the account's balance.
 create function repay_refund_debts(p_account text, p_millis bigint, p_purchase text default null) returns void
@@ -302,7 +297,7 @@ begin
       order by created_at desc, id for update
     loop
       exit when v_need = 0;
-      update deliveries set status = 'cancelled', concluded_at = p_at, leased_until = null, parked_at = null
+      update deliveries set status = 'cancelled', concluded_at = p_at, leased_until = null
       where id = v_withdrawal.id;
       transit_leg := transit_leg - v_withdrawal.millis;
       v_amount := least(v_need, v_withdrawal.millis);
@@ -374,7 +369,7 @@ begin
     or (account_id = v_purchase.account_id and purchase_id is null and status = 'pending')
   order by id for update;
   if v_want > least(v_purchase.burned_millis, v_burn) + v_purchase.frozen_millis then
-    update deliveries set status = 'cancelled', concluded_at = p_at, leased_until = null, parked_at = null
+    update deliveries set status = 'cancelled', concluded_at = p_at, leased_until = null
     where purchase_id = v_purchase.id and status = 'pending' returning * into v_delivery;
   end if;
   v_taken := take_back(p_at, v_purchase.account_id, v_purchase.frozen_millis, v_purchase.burned_millis, v_want, v_burn,
@@ -395,7 +390,8 @@ begin
     where purchase_id = v_purchase.id and status = 'cancelled'
       and millis <= (select wallet from balances where account_id = v_purchase.account_id) + v_wallet_leg for update;
     if found then
-      update deliveries set status = 'pending', attempt = attempt + 1, transport = null, asked_at = null, concluded_at = null,
+      update deliveries set status = 'pending', resumed_at = p_at, attempt = attempt + 1, transport = null, asked_at = null,
+        concluded_at = null,
         tries = 0, next_at = p_at, planned_at = null, record_id = null, inert_at = null, looked_at = null
       where id = v_delivery.id;
       v_wallet_leg := v_wallet_leg - v_delivery.millis;

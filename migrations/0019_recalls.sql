@@ -85,7 +85,7 @@ exception
 end
 $$;
 
--- Ends one whose time is over: the purse, which has just been explained, does not show it.
+-- Internal, under the reserve's lock. Ends one whose time is over: the purse, which has just been explained, does not show it.
 create function fail_recalls(p_at timestamptz) returns void
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp
 as $$
@@ -152,4 +152,4 @@ as $$
   on conflict do nothing returning lease_token
 $$;
 
-grant execute on function recall_at_hand, begin_recall, fail_recalls to cascade_app;
+grant execute on function recall_at_hand, begin_recall to cascade_app;

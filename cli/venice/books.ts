@@ -36,10 +36,12 @@ const yesRow = z.object({ yes: z.boolean() });
 const outlookColumn = z.object({
   promisedMillis: millisColumn,
   underWay: z.int(),
+  /** Refunded ducats are being fetched back: no top-up begins meanwhile. */
+  isRecalling: z.boolean(),
   last: replenishmentColumn.nullable(),
 });
 
-/** What is promised, how many deliveries are under way, and the last top-up. */
+/** What is promised, what is under way, and the last top-up. */
 export async function outlook({ db }: Books): Promise<z.output<typeof outlookColumn>> {
   const row = z.object({ outlook: outlookColumn });
   return (await db.one(sql`select replenishment_outlook() as outlook`, row)).outlook;

@@ -4,7 +4,8 @@ import { DAY_MS, later } from "../../lib/clock.ts";
 import { MILLIS_PER_DUCAT, millisOfDecimal, printDucats, type Millis } from "../../lib/money.ts";
 import { airtable } from "../../lib/venice/airtable.ts";
 import { venice } from "../../lib/venice/open.ts";
-import { PROCESSOR, type SeenRow } from "../../lib/venice/port.ts";
+import { PROCESSOR } from "../../lib/processor.ts";
+import type { SeenRow } from "../../lib/venice/port.ts";
 import { formulaText, veniceTime } from "../../lib/venice/row.ts";
 
 /** What moves ducats from the treasury to the processor; all of it follows from the stored request. */

@@ -4,7 +4,8 @@ import { readEvidence, type Reading } from "../../lib/delivery/evidence.ts";
 import { deliveryWork } from "../../lib/delivery/outbox.ts";
 import { millis, MILLIS_PER_DUCAT, printDucats, type Millis } from "../../lib/money.ts";
 import { comparePurse, type Compared } from "../../lib/reserve/compare.ts";
-import { PROCESSOR, type SeenRow } from "../../lib/venice/port.ts";
+import { PROCESSOR } from "../../lib/processor.ts";
+import type { SeenRow } from "../../lib/venice/port.ts";
 import * as books from "./books.ts";
 import type { Held, NewReplenishment, Replenishment } from "./books.ts";
 import type { Ducats, Purse } from "./ducats.ts";
@@ -20,6 +21,7 @@ export type Survey = {
   readonly promisedMillis: Millis;
   /** Deliveries that Venice may execute. */
   readonly underWay: number;
+  readonly isRecalling: boolean;
   readonly last: Replenishment | null;
   readonly atHand: Replenishment | null;
 };
@@ -51,6 +53,8 @@ type Wish = Pick<NewReplenishment, "kind" | "millis">;
 
 /** Why a new top-up cannot begin, or null. Pure. */
 export function objection(found: Survey, wish: Wish, treasury: string | undefined): string | null {
+  if (found.isRecalling)
+    return "Refunded ducats are being fetched back from a citizen, and the purse must tell them from a top-up: try again in half an hour.";
   if (!found.processor) return `${PROCESSOR} is not in Venice, or has no purse: run npm run venice:setup.`;
   if (wish.kind === "mint") return null;
   if (treasury === undefined)

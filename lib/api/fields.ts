@@ -1,6 +1,7 @@
 /** Fields that several declarations share: who signs in, with what. */
 import * as z from "zod";
 import { isOneLine } from "../citizens/name.ts";
+import { PROCESSOR } from "../processor.ts";
 import { textWire, timeWire } from "./wire.ts";
 
 export const emailField = z
@@ -21,7 +22,8 @@ export const citizenField = textWire
   .trim()
   .refine(isOneLine, "must be one line of text")
   .min(1, "must not be empty")
-  .max(100, "must have at most 100 characters");
+  .max(100, "must have at most 100 characters")
+  .refine((name) => name !== PROCESSOR, "must be a citizen of yours: this one pays the deliveries");
 export const nameField = textWire
   .trim()
   .min(1, "must not be empty")

@@ -6,8 +6,8 @@ import { SECOND_MS } from "../clock.ts";
 import { sql } from "../db/port.ts";
 import { messageOf, Unavailable } from "../errors.ts";
 import type { Citizen } from "../town/port.ts";
-import { PROCESSOR } from "../venice/port.ts";
 import { isOneLine } from "./name.ts";
+import { PROCESSOR } from "../processor.ts";
 
 /** Below the platform's 30 seconds, with room for the page in hand. */
 const budgetMs = 16 * SECOND_MS;

@@ -2,7 +2,8 @@
 import type { App } from "../app.ts";
 import { later, SECOND_MS } from "../clock.ts";
 import { wholeDucats } from "../money.ts";
-import { PROCESSOR, ROWS_PER_LOOK, type SeenRow } from "../venice/port.ts";
+import { PROCESSOR } from "../processor.ts";
+import { ROWS_PER_LOOK, type SeenRow } from "../venice/port.ts";
 import { amountOf, clocksDifferMs, referencesIn } from "./evidence.ts";
 import {
   adoptRows,

@@ -3,7 +3,7 @@ import * as z from "zod";
 import type { App } from "../app.ts";
 import { timeColumn } from "../db/columns.ts";
 import { sql } from "../db/port.ts";
-import { PROCESSOR } from "../venice/port.ts";
+import { PROCESSOR } from "../processor.ts";
 import { deliveryColumn } from "./show.ts";
 
 const perPage = 50;

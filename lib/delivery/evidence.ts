@@ -1,7 +1,8 @@
 /** What a stratagem row says about its ducats (VENICE.md, section 4). Pure; anyone can write a row, so it never proves. */
 import { MINUTE_MS, SECOND_MS } from "../clock.ts";
 import { wholeDucats, millisOfDecimal, type Millis } from "../money.ts";
-import { PROCESSOR, type SeenRow } from "../venice/port.ts";
+import { PROCESSOR } from "../processor.ts";
+import type { SeenRow } from "../venice/port.ts";
 import type { Verdict } from "./outbox.ts";
 
 type Expected = {

@@ -21,7 +21,6 @@ const claimRow = z
     record_id: z.string().nullable(),
     purchase_id: z.string().nullable(),
     payment_intent: z.string().nullable(),
-    created_at: timeColumn,
   })
   .transform((row) => ({
     id: row.id,
@@ -32,7 +31,6 @@ const claimRow = z
     recordId: row.record_id,
     purchaseId: row.purchase_id,
     paymentIntent: row.payment_intent,
-    createdAt: row.created_at,
   }));
 
 /** A delivery that this run alone may work on. */
@@ -51,7 +49,8 @@ export function claimDeliveries({ db, clock }: Books, limit: number, begin: bool
 /** The intent to ask the game for one transfer: from here on it may be paid. None while another is under way. */
 export async function beginTry({ db, clock }: Books): Promise<Claim | undefined> {
   const [claim] = await db.query(
-    sql`select * from begin_try(${clock()}::timestamptz, make_interval(secs => ${leaseSeconds}::int))`,
+    sql`select * from begin_try(${clock()}::timestamptz, make_interval(secs => ${leaseSeconds}::int),
+      make_interval(secs => ${quietSeconds}::int))`,
     claimRow,
   );
   return claim;
@@ -149,6 +148,8 @@ const workColumn = z.object({
   /** Whose rows are due to be read by id. */
   deliveries: z.array(watchedColumn),
   asked: z.array(askedColumn),
+  /** Records that may have been paid and must not be paid again, until `rowsVoided` says that they can't be. */
+  toVoid: z.array(z.string()),
   underWay: z.boolean(),
   waiting: z.boolean(),
 });
@@ -157,13 +158,19 @@ export type Work = z.output<typeof workColumn>;
 export type WatchedDelivery = z.output<typeof watchedColumn>;
 export type AskedDelivery = z.output<typeof askedColumn>;
 
-/** It is the caller's turn to look when the last look began so long ago. */
+/** It is the caller's turn to look when the last look began so long ago. Leases that ended without a word are given back. */
 export async function deliveryWork({ db, clock }: Books, lookEveryMs: number): Promise<Work> {
   const { work } = await db.one(
-    sql`select delivery_work(${clock()}::timestamptz, ${lookEveryMs}::int * interval '1 millisecond') as work`,
+    sql`select delivery_work(${clock()}::timestamptz, ${lookEveryMs}::int * interval '1 millisecond',
+      make_interval(secs => ${quietSeconds}::int)) as work`,
     z.object({ work: workColumn }),
   );
   return work;
+}
+
+/** Those of `toVoid` that were seen cancelled, or are gone. */
+export async function rowsVoided({ db }: Pick<Books, "db">, recordIds: readonly string[]): Promise<void> {
+  await db.query(sql`select rows_voided(${JSON.stringify(recordIds)}::jsonb)`, z.unknown());
 }
 
 const aboutColumn = z.object({ deliveries: z.array(watchedColumn), asked: z.array(askedColumn) });

@@ -5,7 +5,7 @@ import { millisColumn } from "../db/columns.ts";
 import { sql } from "../db/port.ts";
 import type { Game } from "../game/port.ts";
 import { millis, wholeDucats } from "../money.ts";
-import { PROCESSOR } from "../venice/port.ts";
+import { PROCESSOR } from "../processor.ts";
 
 type Ports = Pick<App, "db" | "venice" | "clock" | "newId">;
 
@@ -17,7 +17,6 @@ const handColumn = z.object({ purchaseId: z.string(), citizen: z.string(), milli
  * @throws Unavailable: whether it came, the purse tells within half an hour.
  */
 export async function recallOne(app: Ports, game: Game): Promise<boolean> {
-  await app.db.query(sql`select fail_recalls(${app.clock()}::timestamptz)`, z.unknown());
   const { hand } = await app.db.one(
     sql`select recall_at_hand(${app.clock()}::timestamptz) as hand`,
     z.object({ hand: handColumn.nullable() }),

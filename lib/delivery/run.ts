@@ -46,8 +46,8 @@ export async function runOnce(app: Ports, limit: number, every = lookEveryMs): P
     if (!work.waiting && work.deliveries.length === 0) return report;
     if (work.isTurn) report = withWatch(report, await watch(app, work));
     else if (!work.isExplained) report = { ...report, watching: "waiting" };
-    // While the purse has moved without explanation nothing new is added to what has to be explained.
-    if (report.watching === "waiting" || report.watching === "no_purse") return report;
+    // While the purse has moved without explanation, or nobody knows, nothing new is added to what has to be explained.
+    if (["waiting", "stale", "no_purse"].includes(report.watching)) return report;
     // What was begun by rows ends by rows, whatever is configured now.
     const game = app.env.VENICE_TRANSPORT === "try_create" ? app.game : undefined;
     while (report.sent < limit && hasTime()) {

@@ -64,8 +64,9 @@ async function rowsOf(app: Ports, claims: readonly Claim[]): Promise<ReadonlyMap
   }
   const missing = claims.filter(({ id, recordId }) => !rows.has(id) && recordId === null);
   if (missing.length === 0) return rows;
+  const at = app.clock().toISOString();
   const planned = await app.venice.planRows(
-    missing.map((claim) => ({ ...claim, stratagemId: claim.reference, deliveryId: claim.id })),
+    missing.map((claim) => ({ ...claim, stratagemId: claim.reference, deliveryId: claim.id, at })),
   );
   for (const claim of missing) {
     const row = planned.find(({ stratagemId }) => stratagemId === claim.reference);

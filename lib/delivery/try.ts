@@ -1,7 +1,7 @@
 /** Deliveries by the game's own route: one transfer after the other, asked for and carried out at once. */
 import type { App } from "../app.ts";
 import type { Game } from "../game/port.ts";
-import { PROCESSOR } from "../venice/port.ts";
+import { PROCESSOR } from "../processor.ts";
 import { findRowsOf } from "./asked.ts";
 import { beginTry, markActive, postpone } from "./outbox.ts";
 

@@ -3,13 +3,15 @@ import type { App } from "../app.ts";
 import { later, SECOND_MS } from "../clock.ts";
 import type { Millis } from "../money.ts";
 import { openAlert } from "../operations/alerts.ts";
-import { PROCESSOR, type SeenRow } from "../venice/port.ts";
+import { PROCESSOR } from "../processor.ts";
+import type { SeenRow } from "../venice/port.ts";
 import { resolveAsked } from "./asked.ts";
 import { baselineOf, isLapsed, paidIn, readEvidence, referencesIn } from "./evidence.ts";
 import {
   beginReserve,
   concludeDeliveries,
   deliveriesOfRows,
+  rowsVoided,
   type Conclusion,
   type Finding,
   type Stray,
@@ -33,6 +35,8 @@ const strangersNamed = 10;
  * @throws Unavailable when Venice cannot be read: nothing is concluded.
  */
 export async function watch(app: Ports, work: Work): Promise<WatchOutcome> {
+  // What an earlier look could not cancel, before anything else.
+  await halt(app, work.toVoid);
   const before = await processorPurse(app);
   if (before === undefined) return { kind: "no_purse" };
   if (work.reserve === null) {
@@ -57,10 +61,10 @@ export async function watch(app: Ports, work: Work): Promise<WatchOutcome> {
   const strays = straysIn(changed, deliveries);
   const concluded = await concludeDeliveries(app, work.reserve.version, before, findings, readSoFar, strays);
   if (concluded.kind === "stale") return concluded;
+  if (concluded.kind === "concluded") await halt(app, concluded.halted);
   await reportStrangers(app, changed, deliveries);
   await reportTraps(app, traps, deliveries);
   await disarm(app, traps);
-  if (concluded.kind === "concluded") await halt(app, concluded.halted);
   return concluded;
 }
 
@@ -178,11 +182,12 @@ async function disarm(app: Ports, traps: readonly SeenRow[]): Promise<void> {
   await app.venice.voidRows(same);
 }
 
-/** Cancels rows of deliveries that a person decides now, before anybody pays them: half paid ones, and expired ones. */
+/** Cancels rows that may be half paid, before anybody pays them again; until that is seen, each look begins with it. */
 async function halt(app: Ports, recordIds: readonly string[]): Promise<void> {
   if (recordIds.length === 0) return;
   const rows = await app.venice.findRows({ recordIds });
   await app.venice.voidRows(rows.filter(({ status }) => status === "active"));
+  await rowsVoided(app, recordIds);
 }
 
 /** A delivery that had ended, and somebody made its row payable again. */

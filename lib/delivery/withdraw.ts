@@ -20,6 +20,7 @@ const addressColumn = z.discriminatedUnion("kind", [
     kind: z.literal("ok"),
     accountId: z.string(),
     citizen: z.string(),
+    isRetry: z.boolean(),
     keySeenLongAgo: z.boolean(),
   }),
 ]);
@@ -30,7 +31,10 @@ const withdrawnColumn = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("queued"), walletMillis: millisColumn, delivery: deliveryColumn }),
 ]);
 
-/** The citizen must be in Venice, asked fresh; whether the purse can pay now doesn't matter: deliveries wait. @throws Unavailable */
+/**
+ * The citizen must be in Venice, asked fresh, but for a retry; whether the purse can pay now doesn't matter: deliveries wait.
+ * @throws Unavailable
+ */
 export async function withdraw(
   app: Pick<App, "db" | "venice" | "clock" | "newId" | "visit">,
   caller: Caller,
@@ -39,12 +43,13 @@ export async function withdraw(
   const now = app.clock();
   const { keyHash, sessionId } = callerColumns(caller);
   const { address } = await app.db.one(
-    sql`select delivery_address(${now}::timestamptz, ${keyHash}::bytea, ${sessionId}) as address`,
+    sql`select delivery_address(${now}::timestamptz, ${keyHash}::bytea, ${sessionId}, ${idempotencyKey}) as address`,
     z.object({ address: addressColumn }),
   );
   if (address.kind !== "ok") return address;
-  const { citizen, accountId, keySeenLongAgo } = address;
-  if (!(await app.venice.purses([citizen])).has(citizen)) return { kind: "unknown_citizen" as const };
+  const { citizen, accountId, isRetry, keySeenLongAgo } = address;
+  if (!isRetry && !(await app.venice.purses([citizen])).has(citizen))
+    return { kind: "unknown_citizen" as const };
   const { withdrawn } = await app.db.one(
     sql`select withdraw(${now}::timestamptz, ${app.visit}::jsonb, ${keyHash}::bytea, ${sessionId}, ${app.newId("dlv")},
       ${idempotencyKey}, ${citizen}, ${millis}::bigint) as withdrawn`,

@@ -8,7 +8,7 @@ import { Unavailable } from "../errors.ts";
 import { millis, printDucats, wholeDucats, type Millis } from "../money.ts";
 import { openAlert } from "../operations/alerts.ts";
 import type { PromotionRefusal, SessionRequest } from "../stripe/port.ts";
-import { PROCESSOR } from "../venice/port.ts";
+import { PROCESSOR } from "../processor.ts";
 import { attachSession, openPurchase, releasePurchase, renewAttempt, type PurchaseTerms } from "./pin.ts";
 import type { DiscountOutcome } from "./promotion.ts";
 import { limitsJson, type LimitLeft } from "./spending-limits.ts";

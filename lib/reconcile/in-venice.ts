@@ -1,7 +1,8 @@
 /** Venice's side of the comparison: the processor's rows that were written to in a time, and its purse. */
 import type { App } from "../app.ts";
 import type { Millis } from "../money.ts";
-import { PROCESSOR, type SeenRow } from "../venice/port.ts";
+import { PROCESSOR } from "../processor.ts";
+import type { SeenRow } from "../venice/port.ts";
 
 type Ports = Pick<App, "venice">;
 

@@ -6,7 +6,8 @@
  */
 import { paidIn } from "../delivery/evidence.ts";
 import { millis, type Millis } from "../money.ts";
-import { PROCESSOR, type SeenRow } from "../venice/port.ts";
+import { PROCESSOR } from "../processor.ts";
+import type { SeenRow } from "../venice/port.ts";
 import type { BookedDelivery, Books } from "./books.ts";
 import type { Finding } from "./finding.ts";
 

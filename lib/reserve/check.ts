@@ -5,7 +5,7 @@ import { millisColumn, timeColumn } from "../db/columns.ts";
 import { sql } from "../db/port.ts";
 import { deliveryWork } from "../delivery/outbox.ts";
 import { millis, MILLIS_PER_DUCAT, type Millis } from "../money.ts";
-import { PROCESSOR } from "../venice/port.ts";
+import { PROCESSOR } from "../processor.ts";
 import { comparePurse } from "./compare.ts";
 
 const judgedColumn = z.object({

@@ -3,14 +3,8 @@ import type AirtableSdk from "airtable";
 import type { Core } from "../app.ts";
 import { millisOfDecimal, type Millis } from "../money.ts";
 import { airtable } from "./airtable.ts";
-import {
-  PROCESSOR,
-  ROWS_PER_LOOK,
-  ROWS_PER_WRITE,
-  type RowQuery,
-  type SeenRow,
-  type Venice,
-} from "./port.ts";
+import { PROCESSOR } from "../processor.ts";
+import { ROWS_PER_LOOK, ROWS_PER_WRITE, type RowQuery, type SeenRow, type Venice } from "./port.ts";
 import { formulaText, paymentFields } from "./row.ts";
 
 /** Keeps a formula far below Airtable's 16,000 characters. */

@@ -1,16 +1,13 @@
 /** Venice as delivery needs it: purses to read, and rows that anyone may have changed since we wrote them. */
 import type { Millis } from "../money.ts";
 
-/** The citizen who pays our customers in Venice. */
-export const PROCESSOR = "CASCADE_PAYMENT_PROCESSOR";
-
 /** Airtable writes at most ten records a request. */
 export const ROWS_PER_WRITE = 10;
 
 /** Airtable's largest page. */
 export const ROWS_PER_LOOK = 100;
 
-/** What pays a citizen; every field follows from the delivery, so that a second look-up finds what a first one wrote. */
+/** What pays a citizen. */
 export type PaymentRow = {
   readonly stratagemId: string;
   readonly citizen: string;
@@ -19,7 +16,8 @@ export type PaymentRow = {
   readonly deliveryId: string;
   readonly purchaseId: string | null;
   readonly paymentIntent: string | null;
-  readonly createdAt: string;
+  /** When it is written: its life begins then, however long the delivery has waited. */
+  readonly at: string;
 };
 
 /** A row as it was just read: evidence, never proof. */

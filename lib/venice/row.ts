@@ -1,14 +1,15 @@
 /** The stratagem row that pays a citizen, field by field as the game reads it. */
 import { MILLIS_PER_DUCAT, printDucats } from "../money.ts";
 import { DAY_MS, later } from "../clock.ts";
-import { PROCESSOR, type PaymentRow } from "./port.ts";
+import { PROCESSOR } from "../processor.ts";
+import type { PaymentRow } from "./port.ts";
 
 /** The game runs three times a day; far enough that only a long outage outlives a row. */
 const lifeMs = 30 * DAY_MS;
 
 /** Fields of a new row, inert until its Status becomes `active`. */
 export function paymentFields(row: PaymentRow) {
-  const createdAt = new Date(row.createdAt);
+  const at = new Date(row.at);
   const title = `${printDucats(row.millis)} ducats for ${row.citizen}`;
   return {
     StratagemId: row.stratagemId,
@@ -20,14 +21,14 @@ export function paymentFields(row: PaymentRow) {
     ExecutedBy: PROCESSOR,
     TargetCitizen: row.citizen,
     Status: "planned",
-    ExpiresAt: later(createdAt, lifeMs).toISOString(),
+    ExpiresAt: later(at, lifeMs).toISOString(),
     Notes: JSON.stringify({
       source: "cascade_payment_processor",
       payment_type: "stripe_purchase",
       amount: Number(row.millis / MILLIS_PER_DUCAT),
       reason: `CASCADE delivery ${row.deliveryId}`,
-      created_at: row.createdAt,
-      venice_time: veniceTime(createdAt),
+      created_at: row.at,
+      venice_time: veniceTime(at),
       delivery_id: row.deliveryId,
       purchase_id: row.purchaseId,
       payment_intent: row.paymentIntent,

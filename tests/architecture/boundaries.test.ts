@@ -22,7 +22,7 @@ const capabilities = [
 ];
 const edge = ["api", "http"];
 /** What every part may use: no vendor, no port, no state. */
-const small = ["clock", "env", "errors", "html", "ids", "log", "money", "trips"].map(
+const small = ["clock", "env", "errors", "html", "ids", "log", "money", "processor", "trips"].map(
   (name) => `lib/${name}.ts`,
 );
 

@@ -1,5 +1,6 @@
 /** What cannot be sent: tried ever more rarely, alone when it fails twice, set aside after 24 tries; and a purse that can't pay. */
 import { beforeEach, expect, test } from "vitest";
+import { claimDeliveries } from "../../lib/delivery/outbox.ts";
 import { sendBatch } from "../../lib/delivery/send.ts";
 import {
   advance,
@@ -95,4 +96,48 @@ test("a purse that can't pay: the delivery waits, in its turn, until it can", as
   await world.database.rows("update reserve set purse_millis = $1", [before * 1000]);
   await run(1);
   expect(await status(second.deliveryId)).toBe("active");
+});
+
+/** Not due before the test says so: the next payment's webhook would send it. */
+async function held() {
+  const pending = await pendingDelivery(world);
+  await world.database.rows("update deliveries set next_at = '2100-01-01' where id = $1", [
+    pending.deliveryId,
+  ]);
+  return pending;
+}
+
+test("two runs at once promise the purse once: what one has claimed is under way for the other", async () => {
+  await run();
+  const first = await held();
+  const second = await held();
+  await world.database.rows("update deliveries set next_at = '2000-01-01' where status = 'pending'");
+  await world.database.rows("update reserve set purse_millis = 100000");
+  const claim = async (at: Date) =>
+    (await claimDeliveries({ db: appAt(clock).db, clock: () => at }, 1, true)).map(({ id }) => id);
+  const claimed = await Promise.all([claim(clock.now), claim(clock.now)]);
+  const [winner] = claimed.flat();
+  expect(claimed.flat()).toHaveLength(1);
+  expect(await claim(new Date(clock.now.getTime() + minutes(1.9)))).toEqual([]);
+  // Its holder and what that sent are gone: either may go on, one of them.
+  expect(await claim(new Date(clock.now.getTime() + minutes(2)))).toHaveLength(1);
+  expect([first.deliveryId, second.deliveryId]).toContain(winner);
+});
+
+test("answers that never come count: ever more rarely, and after 24 a person is asked", async () => {
+  await run();
+  const { deliveryId } = await pendingDelivery(world);
+  for (let tries = 0; tries < 24; tries += 1) {
+    world.airtable.faults.plan({ kind: "drop_before", method: "POST", path: "STRATAGEMS", times: 9 });
+    expect((await run()).stopped).not.toBeNull();
+    expect(await deliveryRow(world, deliveryId)).toMatchObject({ status: "pending", tries, parked_at: null });
+    world.airtable.faults.clear();
+    advance(clock, minutes(1));
+    await run();
+    advance(clock, minutes(90));
+  }
+  expect(await deliveryRow(world, deliveryId)).toMatchObject({
+    ...{ status: "pending", tries: 24, last_error: "Venice gave no answer", parked_at: expect.any(Date) },
+  });
+  expect(await openAlerts("deliveries_parked")).toEqual([{ subject: "deliveries" }]);
 });

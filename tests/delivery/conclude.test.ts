@@ -1,5 +1,6 @@
 /** What a row says is evidence; what the processor's purse did decides. */
 import { expect, test } from "vitest";
+import { runOnce } from "../../lib/delivery/run.ts";
 import { sendLetters } from "../../lib/letters/send.ts";
 import {
   advance,
@@ -208,4 +209,20 @@ test("deliver-ducats answers what it did; a payment's webhook starts the same wo
     await deliver(completed)
   ).afterwards;
   expect(await status(purchaseId.replace("pur_", "dlv_"))).toBe("active");
+});
+
+test("the purse moves while it is being read: nothing new is sent in that run", async () => {
+  const { row } = await activeDelivery();
+  world.airtable.forge("STRATAGEMS", row.id, { Name: "touched" });
+  const waiting = await pendingDelivery(world);
+  advance(clock, minutes(1));
+  const app = appAt(clock);
+  const moving: typeof app.venice.purses = async (names) => {
+    const purses = await app.venice.purses(names);
+    world.airtable.setDucats(processor, purse(world, processor) - 100);
+    return purses;
+  };
+  const report = await runOnce({ ...app, venice: { ...app.venice, purses: moving } }, 100);
+  expect(report).toMatchObject({ watching: "stale", sent: 0 });
+  expect(await status(waiting.deliveryId)).toBe("pending");
 });

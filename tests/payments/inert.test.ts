@@ -6,7 +6,7 @@ import { useWatched } from "../support/watching.ts";
 import { booksBalance, useWorld } from "../support/world.ts";
 
 const world = useWorld();
-const { run, pass, status } = useWatched(world);
+const { clock, run, pass, status, alertsOf } = useWatched(world);
 const { bought, balance, purchase, news } = useReversals(world);
 const citizen = "RialtoBanker";
 const hours = (count: number) => count * 3_600_000;
@@ -79,6 +79,34 @@ test("disputed and won: sent then, once, by another row", async () => {
   expect(await status(order.deliveryId)).toBe("executed");
   expect(statuses(order.deliveryId).toSorted()).toEqual(["cancelled", "executed"]);
   expect(await balance(order.customer)).toMatchObject({ wallet: 0, transit: 0, frozen: 0, debt: 0 });
+});
+
+test("disputed for forty days and won: sent by a row that lives, and not late", async () => {
+  const order = await planned();
+  const dispute = world.stripe.openDispute(order.payment);
+  await news();
+  expect(await later()).toBe(0);
+  pass(hours(40 * 24));
+  world.stripe.decideDispute(dispute.id, "won");
+  await news();
+  await run();
+  await world.database.rows("select check_lateness($1)", [clock.now]);
+  expect(await alertsOf("deliveries")).toEqual([]);
+  expect(await later()).toBe(100);
+  expect(await status(order.deliveryId)).toBe("executed");
+  const steps = await world.database.rows<{ status: string; at: Date }>(
+    "select status, at from delivery_events where delivery_id = $1 order by id",
+    [order.deliveryId],
+  );
+  expect(steps.map((step) => step.status).slice(-5)).toEqual([
+    "cancelled",
+    "pending",
+    "planned",
+    "active",
+    "executed",
+  ]);
+  const times = steps.map(({ at }) => at.getTime());
+  expect(times).toEqual(times.toSorted((one, other) => one - other));
 });
 
 test("parked: looked at again, and cancelled", async () => {

@@ -1,8 +1,10 @@
 /** While ducats are fetched back nothing else may move the purse: two that begin in the same moment are not both begun. */
 import { expect, test } from "vitest";
+import { runOnce } from "../../lib/delivery/run.ts";
+import { minutes, processor, purse } from "../support/delivering.ts";
 import { overlapping } from "../support/overlapping.ts";
 import { useReversals } from "../support/reversing.ts";
-import { useWorld } from "../support/world.ts";
+import { appAt, useWorld } from "../support/world.ts";
 
 const world = useWorld();
 const { bought, arrive, prove } = useReversals(world);
@@ -10,8 +12,9 @@ const { bought, arrive, prove } = useReversals(world);
 /** Refunded after it had arrived, so that it could be fetched back; and another delivery that could be begun. */
 async function bothAtHand() {
   await world.database.rows("delete from recalls");
+  await world.database.rows("delete from replenishments");
   await world.database.rows(
-    "update deliveries set status = 'uncertain', concluded_at = now() where status in ('pending', 'planned')",
+    "update deliveries set status = 'uncertain', concluded_at = now() where status in ('pending', 'planned', 'active')",
   );
   const arrived = await bought({ deliverTo: "venice" });
   await arrive(arrived);
@@ -37,7 +40,7 @@ async function underWay() {
 }
 
 const beginRecall = "select begin_recall(now(), 'rcl_' || substr($1, 5), $1, 100000)";
-const beginTry = "select begin_try(now(), interval '90 seconds')";
+const beginTry = "select begin_try(now(), interval '90 seconds', interval '30 seconds')";
 const beginTopUp = `select begin_replenishment(now(), 'rpl_' || substr($1, 5), 'transfer', 1000000, 'ConsiglioDeiDieci', interval '90 seconds')`;
 
 test("a recall, while a transfer by the game's route begins", async () => {
@@ -50,6 +53,18 @@ test("a transfer by the game's route, while a recall begins", async () => {
   const { arrived } = await bothAtHand();
   await overlapping(world, beginRecall, [arrived.purchaseId], () => world.database.rows(beginTry));
   expect(await underWay()).toEqual([1, 0, 0]);
+});
+
+test("one whose time is over ends where the game's route is no longer configured, and a top-up may begin", async () => {
+  const { arrived } = await bothAtHand();
+  await world.database.rows(beginRecall, [arrived.purchaseId]);
+  await world.database.rows("update reserve set purse_millis = $1", [purse(world, processor) * 1_000]);
+  const at = (ms: number) => ({ ...appAt({ now: new Date(Date.now() + ms) }), game: undefined });
+  await runOnce(at(minutes(29)), 100);
+  expect(await underWay()).toEqual([1, 0, 0]);
+  await runOnce(at(minutes(31)), 100);
+  await world.database.rows(beginTopUp, [arrived.purchaseId]);
+  expect(await underWay()).toEqual([0, 0, 1]);
 });
 
 test("a top-up, while a recall is under way: not begun", async () => {

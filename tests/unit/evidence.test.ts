@@ -19,7 +19,7 @@ const { Notes: written } = paymentFields({
   deliveryId: "dlv_1",
   purchaseId: "pur_1",
   paymentIntent: "pi_1",
-  createdAt: "2026-11-20T12:00:00.000Z",
+  at: "2026-11-20T12:00:00.000Z",
 });
 const succeeded =
   "[2026-11-20 19:05] Successfully transferred 100.0 ducats from CASCADE_PAYMENT_PROCESSOR to RialtoBanker.";

@@ -12,7 +12,7 @@ const delivery = {
   deliveryId: "dlv_1",
   purchaseId: "pur_1",
   paymentIntent: "pi_1",
-  createdAt: "2026-11-20T12:00:00.000Z",
+  at: "2026-11-20T12:00:00.000Z",
 };
 
 test("the row is as the game reads it, inert, with days to live", () => {

@@ -5,7 +5,7 @@ import { useDeliveries, pendingDelivery } from "../../support/delivering.ts";
 import { booksBalance, newCustomer, statusOf, useWorld, type Customer } from "../../support/world.ts";
 
 const world = useWorld();
-const { status } = useDeliveries(world);
+const { status, openAlerts } = useDeliveries(world);
 let admin: Customer;
 beforeAll(async () => {
   admin = await newCustomer();
@@ -87,6 +87,25 @@ test("a parked one is not claimed; `resend` lets it go on, `return` gives it bac
   expect((await decide(two.deliveryId, "return")).status).toBe(204);
   expect(await statusOf(two.customer)).toMatchObject({ transitMillis: 0, walletMillis: 100_000 });
   expect(await listed(two.deliveryId)).toBeUndefined();
+});
+
+test("what has ended is not parked, and the alert goes with the last one, whoever saw to it", async () => {
+  const [one, two] = [await parked(), await parked()];
+  await world.database.rows("select open_alert(now(), 'deliveries_parked', 'deliveries', 'two')");
+  await world.database.rows(
+    "update deliveries set status = 'uncertain', concluded_at = now() where id = $1",
+    [one.deliveryId],
+  );
+  expect(await listed(one.deliveryId)).toMatchObject({ parkedAt: null });
+  expect((await decide(one.deliveryId, "resend")).body.code).toBe("not_possible");
+  await call("deliver-ducats", { json: {} });
+  expect(await openAlerts("deliveries_parked")).toHaveLength(1);
+  await world.database.rows(
+    "update deliveries set status = 'cancelled', concluded_at = now() where id = $1",
+    [two.deliveryId],
+  );
+  await call("deliver-ducats", { json: {} });
+  expect(await openAlerts("deliveries_parked")).toEqual([]);
 });
 
 test.each(["", " ", "x".repeat(501)])("a decision needs a reason: %o is refused", async (reason) => {

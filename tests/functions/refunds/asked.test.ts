@@ -232,7 +232,7 @@ test("refunded while the game was being asked, and the game refuses: nothing is 
   const { purchaseId, customer, deliveryId } = await bought({ pack: "starter", deliverTo: "venice" });
   await world.database.rows("select begin_reserve(now(), 1000000000)");
   const [begun] = await world.database.rows<{ id: string; lease_token: string }>(
-    "select * from begin_try(now(), interval '90 s')",
+    "select * from begin_try(now(), interval '90 s', interval '30 s')",
   );
   expect(begun?.id).toBe(deliveryId);
   await refund({ purchaseId });

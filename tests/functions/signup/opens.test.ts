@@ -70,6 +70,14 @@ test("the password is kept as an argon2id hash with a salt of its own, and stand
   for (const secret of [password, ...emails, "$argon2id"]) expect(written).not.toContain(secret);
 });
 
+test("the citizen who pays the deliveries is nobody's: refused, and by the database as well", async () => {
+  const answer = await signUp({ email: newEmail(), password, citizen: " CASCADE_PAYMENT_PROCESSOR " });
+  expect([answer.status, answer.body.field]).toEqual([422, "citizen"]);
+  await signUp({ email: newEmail(), password, citizen: "RialtoBanker" });
+  const change = "update accounts set citizen = 'CASCADE_PAYMENT_PROCESSOR'";
+  await expect(world.database.rows(change)).rejects.toThrow("accounts_citizen_check");
+});
+
 test("no table holds the password", async () => {
   await signUp({ email: newEmail(), password: "findable-secret-phrase", citizen: "RialtoBanker" });
   const tables = await world.database.rows<{ name: string }>(

@@ -74,6 +74,17 @@ test("the answer lost: the same key again finds the withdrawal", async () => {
   expect(await statusOf(customer)).toMatchObject({ walletMillis: 6_000 });
 });
 
+test("a retry needs no citizen in Venice: what was accepted is answered as before", async () => {
+  const { customer } = await funded(world, 10);
+  const own = world.airtable.addCitizen({ Username: "GoneTomorrow", Ducats: 0 });
+  await world.database.rows("update accounts set citizen = 'GoneTomorrow' where id = $1", [customer.id]);
+  const first = await withdraw(customer.token, 4, "gone");
+  expect(first.status).toBe(202);
+  world.airtable.remove("CITIZENS", own.id);
+  expect((await withdraw(customer.token, 4, "gone")).body).toEqual(first.body);
+  expect((await withdraw(customer.token, 4)).body.code).toBe("unknown_citizen");
+});
+
 test.each([
   [
     "Venice",
