@@ -45,6 +45,11 @@ export function printDucats(amount: Millis): string {
   return `${amount < 0n ? "-" : ""}${whole}${fraction ? `.${fraction}` : ""}`;
 }
 
+/** `1,234.5 ducats`, `1 ducat`. */
+export function ducats(amount: Millis): string {
+  return `${printDucats(amount)} ${amount === MILLIS_PER_DUCAT ? "ducat" : "ducats"}`;
+}
+
 /** `$1,234.50` for 123,450 cents. */
 export function printCents(amount: Cents): string {
   return `$${(amount / 100n).toLocaleString("en-US")}.${(amount % 100n).toString().padStart(2, "0")}`;

@@ -20,12 +20,13 @@ as $$ select to_char(p_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') $
 
 -- One row per customer. `citizen` is a delivery address in Venice: unproved, not unique, no right comes from it. Never the citizen
 -- who pays the deliveries: the game adds what somebody pays himself to his purse, and the purse would no longer prove anything.
+-- `told_tier`: the tier that the customer was last told of; what he has follows from `entitlements` (0025).
 create table accounts (
   id text primary key check (id ~ '^acc_[0-9a-z]{20}$'),
   email text not null constraint accounts_email_unique unique check (email = lower(email)),
   password_hash text not null,
   citizen text not null check (citizen not in ('', 'CASCADE_PAYMENT_PROCESSOR')),
-  tier text not null default 'explorer',
+  told_tier text not null default 'explorer',
   stripe_customer text,
   stripe_customer_live boolean,
   created_at timestamptz not null

@@ -8,20 +8,18 @@ language sql immutable
 as $$ select (p_cents / 100.0)::numeric(20, 2)::text $$;
 
 -- What a person must look at. One row per thing that is wrong, open until it is mended: `subject` names the thing, so
--- the same finding an hour later is the same row. The row is the outbox of its mail: `mailed_at` is set once.
+-- the same finding an hour later is the same row.
 create table alerts (
   id bigint generated always as identity primary key,
   kind text not null,
   subject text not null,
   message text not null,
   opened_at timestamptz not null,
-  closed_at timestamptz,
-  mailed_at timestamptz
+  closed_at timestamptz
 );
 create unique index alerts_open_once on alerts (kind, subject) where closed_at is null;
 
--- True when this opened the alert; false when it was open already. It is mailed as a letter to the operator: what was not
--- mailed yet becomes one.
+-- True when this opened the alert, which is mailed to the operator then; false when it was open already.
 create function open_alert(p_at timestamptz, p_kind text, p_subject text, p_message text) returns boolean
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp
 as $$

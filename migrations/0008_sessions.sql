@@ -334,4 +334,4 @@ end
 $$;
 
 grant execute on function refresh_session, list_sessions, end_session, end_other_sessions, sign_out,
-  find_account(timestamptz, text), read_audit, change_role, find_account, look_up_account to cascade_app;
+  find_account, read_audit, change_role, look_up_account to cascade_app;

@@ -138,10 +138,5 @@ begin
   return 'queued';
 end
 $$;
-insert into letters (kind, object, data, state, next_at, created_at)
-select 'alert', 'alr_' || id,
-  jsonb_build_object('kind', kind, 'subject', subject, 'message', message, 'openedAt', iso(opened_at)), 'queued', now(), now()
-from alerts where mailed_at is null;
-alter table alerts drop column mailed_at;
 
 grant execute on function claim_letters, letter_ended, list_letters, resend_letter to cascade_app;

@@ -174,7 +174,7 @@ begin
 end
 $$;
 
--- Internal. Everything a customer sees of an account's ducats (credit_status, 0011).
+-- Internal. Everything a customer sees of an account's ducats (credit_status, 0006).
 create function credit_status_of(p_account text) returns jsonb
 language sql stable security definer set search_path = pg_catalog, public, pg_temp
 as $$

@@ -98,7 +98,7 @@ $$;
 -- nobody knows, the one under way among them.
 create table venice_notices (
   id bigint generated always as identity primary key,
-  kind text not null check (kind in ('paid', 'arrived', 'returned')),
+  kind text not null check (kind in ('paid', 'arrived', 'returned', 'cancelled')),
   object text not null,
   citizen text not null,
   data jsonb not null,
@@ -147,18 +147,25 @@ $$;
 create trigger notice_purchase after update of status on purchases for each row
   when (new.status = 'paid' and old.status <> 'paid' and new.deliver_to = 'venice') execute function notice_purchase();
 
--- Internal. A delivery that has ended, by proof or by a person's decision.
+-- Internal. A delivery that has ended, by proof or by a person's decision. That one was cancelled is told only where it was
+-- told, or is being told, that it is on its way.
 create function notice_delivery() returns trigger
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp
 as $$
 begin
+  if new.status = 'cancelled' then
+    perform queue_notice(new.concluded_at, 'cancelled', new.id, n.citizen, jsonb_build_object('millis', new.millis))
+    from venice_notices n
+    where n.kind = 'paid' and n.object = new.purchase_id and (n.state = 'sent' or n.leased_until is not null);
+    return null;
+  end if;
   perform queue_notice(new.concluded_at, case new.status when 'executed' then 'arrived' else 'returned' end, new.id,
     new.citizen, jsonb_build_object('millis', new.millis, 'stratagemId', new.id || '-' || new.attempt));
   return null;
 end
 $$;
 create trigger notice_delivery after update of status on deliveries for each row
-  when (new.status in ('executed', 'rejected') and new.status <> old.status) execute function notice_delivery();
+  when (new.status in ('executed', 'rejected', 'cancelled') and new.status <> old.status) execute function notice_delivery();
 
 -- Leases what is due, `doubts` as they were before. Given up: what is older than p_patience, and `paid` ("on their way")
 -- once the delivery has ended.
@@ -171,7 +178,7 @@ begin
   update venice_notices n set state = 'given_up', ended_at = p_at, leased_until = null
   where n.state = 'queued' and (n.leased_until is null or n.leased_until <= p_at)
     and (n.created_at < p_at - p_patience or n.kind = 'paid' and exists (
-      select from deliveries d where d.id = 'dlv_' || substr(n.object, 5) and d.status in ('executed', 'rejected')));
+      select from deliveries d where d.id = 'dlv_' || substr(n.object, 5) and d.status in ('executed', 'rejected', 'cancelled')));
   return query
     with chosen as materialized (
       select q.id from venice_notices q

@@ -32,7 +32,7 @@ $$;
 -- The purse against what is promised, the floor and the days to come; keeps the hour's reading. One alert while the free
 -- purse is below the floor, or will be within two days. floorAt, dryAt: null when nothing goes, or not for ten years.
 -- Outcome: {promisedMillis, freeMillis, floorMillis, targetMillis, burnMillisPerDay, floorAt, dryAt, topUpMillis (whole
--- ducats up to the target), alert: 'opened' | 'still_open' | 'closed' | 'none'}.
+-- ducats up to the target, or to two days above the floor where that is more), alert: 'opened' | 'still_open' | 'closed' | 'none'}.
 create function judge_reserve(p_at timestamptz, p_purse_millis bigint, p_floor_millis bigint, p_target_millis bigint)
 returns jsonb
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp
@@ -41,7 +41,8 @@ declare
   v_promised bigint := promised_millis();
   v_free bigint := p_purse_millis - v_promised;
   v_burn bigint := burn_millis(p_at);
-  v_top_up bigint := ceil(greatest(p_target_millis - v_free, 0) / 1000.0) * 1000;
+  v_enough bigint := greatest(p_target_millis, p_floor_millis + 2 * v_burn);
+  v_top_up bigint := ceil(greatest(v_enough - v_free, 0) / 1000.0) * 1000;
   v_floor_at timestamptz;
   v_dry_at timestamptz;
   v_alert text;
@@ -59,13 +60,13 @@ begin
   where r.read_at <= excluded.read_at;
   if v_free < p_floor_millis or v_floor_at < p_at + interval '48 hours' then
     v_alert := case when open_alert(p_at, 'reserve_low', 'processor', format(
-      'The processor citizen holds %s ducats, %s of them promised: %s are free, the floor is %s. %s Top it up by %s ducats '
-      'to reach the target of %s.',
+      'The processor citizen holds %s ducats, %s of them promised: %s are free, the floor is %s. %s Top it up by %s ducats, '
+      'so that %s are free.',
       print_ducats(p_purse_millis), print_ducats(v_promised), print_ducats(v_free), print_ducats(p_floor_millis),
       case when v_free < p_floor_millis then 'It is below the floor.'
         else format('At %s ducats a day it is below the floor by %s UTC.', print_ducats(v_burn),
           to_char(v_floor_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI')) end,
-      print_ducats(v_top_up), print_ducats(p_target_millis))) then 'opened' else 'still_open' end;
+      print_ducats(v_top_up), print_ducats(v_free + v_top_up))) then 'opened' else 'still_open' end;
   else
     v_alert := case when close_alert(p_at, 'reserve_low', 'processor') then 'closed' else 'none' end;
   end if;

@@ -18,9 +18,6 @@ create function reservation_margin() returns interval
 language sql immutable
 as $$ select interval '15 minutes' $$;
 
-update purchases p set reserved_at = p.opened_at, reserved_until = a.expires_at + reservation_margin()
-from purchase_attempts a where a.purchase_id = p.id and a.attempt = p.attempt;
-
 create index purchases_reserved_by_account on purchases (account_id, reserved_at);
 create index purchases_reserved_for_citizen on purchases (citizen, reserved_at);
 

@@ -7,7 +7,7 @@ create index deliveries_uncertain on deliveries (id) where status = 'uncertain';
 -- `total_millis`: the purse, and all that has ever gone from it to citizens, less the top-ups. It never changes: what it says the
 -- purse must hold is compared with what it holds. `write_offs`: how often a difference was accepted.
 alter table reserve
-  add column total_millis bigint,
+  add column total_millis bigint not null,
   add column write_offs int not null default 0;
 
 -- Internal. Ducats that have left the purse for citizens. One that is being fetched back has not come back yet.
@@ -37,8 +37,6 @@ begin
 end
 $$;
 create trigger begin_reserve_total before insert on reserve for each row execute function begin_reserve_total();
-update reserve set total_millis = purse_millis + delivered_millis() - topped_up_millis();
-alter table reserve alter column total_millis set not null;
 
 -- Internal. What the books hold as paid for a credited purchase.
 create function booked_cents(p_purchase purchases) returns bigint

@@ -1,8 +1,6 @@
 -- Tiers over time. A subscription is kept as Stripe had it when it was last read, and everything follows from that and the time:
 -- what an account may do, which months grant ducats, which letters are due. So neither the order of events nor their number matters.
 
--- The tier that the customer was last told of; what he has follows from `entitlements`.
-alter table accounts rename column tier to told_tier;
 create index accounts_stripe_customer on accounts (stripe_customer);
 
 -- A payment page for a subscription: open -> completed | expired. Stripe's idempotency key is `id` with the customer's. One at a time

@@ -5,7 +5,7 @@ import { later, MINUTE_MS, SECOND_MS } from "../clock.ts";
 import { millisColumn, timeColumn } from "../db/columns.ts";
 import { sql } from "../db/port.ts";
 import { messageOf, Unavailable } from "../errors.ts";
-import { MILLIS_PER_DUCAT, printDucats, type Millis } from "../money.ts";
+import { ducats, MILLIS_PER_DUCAT, type Millis } from "../money.ts";
 import { NOTICES_PER_WRITE, type Notice } from "../town/port.ts";
 
 /** Deliveries share Airtable's requests with us. */
@@ -22,7 +22,7 @@ const longestPauseMs = 60 * MINUTE_MS;
 const claimedRow = z.object({
   id: z.string(),
   lease_token: z.string(),
-  kind: z.enum(["paid", "arrived", "returned"]),
+  kind: z.enum(["paid", "arrived", "returned", "cancelled"]),
   object: z.string(),
   citizen: z.string(),
   data: z.object({ millis: millisColumn, stratagemId: z.string().optional() }),
@@ -142,13 +142,15 @@ function noticeOf(claimed: Claimed): Notice {
 
 /** To whoever the citizen is: the wallet may be somebody else's, who made him a present. */
 function words(kind: Claimed["kind"], millis: Millis): string {
-  const ducats = `${printDucats(millis)} ducats`;
+  const sum = ducats(millis);
   switch (kind) {
     case "paid":
-      return `${ducats} for you are paid and on their way. They are in your purse when Venice has carried the transfer out.`;
+      return `${sum} for you: paid, and on the way. Your purse has it all when Venice has carried the transfer out.`;
     case "arrived":
-      return `${ducats} have arrived in your purse.`;
+      return `${sum} for you: arrived in your purse.`;
     case "returned":
-      return `${ducats} could not be transferred to you. They are back in the CASCADE wallet that they came from.`;
+      return `${sum} for you could not be transferred, and went back to the CASCADE wallet that it came from.`;
+    case "cancelled":
+      return `${sum} for you will not come: the payment is going back to whoever made it.`;
   }
 }

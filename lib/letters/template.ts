@@ -1,6 +1,5 @@
 /** A template makes a letter of its stored data; and how the data's times and amounts are written in letters. */
 import type * as z from "zod";
-import { printDucats, type Millis } from "../money.ts";
 import type { Letter } from "./letter.ts";
 
 /** @throws ZodError for data that is none of the kind's: a mistake of ours. */
@@ -20,9 +19,4 @@ const minute = new Intl.DateTimeFormat("en-GB", { timeStyle: "short", timeZone: 
 export function printTime(iso: string): string {
   const time = new Date(iso);
   return `${day.format(time)}, ${minute.format(time)} UTC`;
-}
-
-/** `1,234.5 ducats`. */
-export function ducats(amount: Millis): string {
-  return `${printDucats(amount)} ${amount === 1_000n ? "ducat" : "ducats"}`;
 }

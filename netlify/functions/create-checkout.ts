@@ -5,7 +5,7 @@ import { refusalByLimits } from "../../lib/http/limits.ts";
 import { orderKey } from "../../lib/http/order-key.ts";
 import { problem } from "../../lib/http/problem.ts";
 import { limitProblem, promotionProblem } from "../../lib/http/refused-order.ts";
-import { printDucats } from "../../lib/money.ts";
+import { ducats } from "../../lib/money.ts";
 import { countCheckout } from "../../lib/purchase/limit.ts";
 import { openCheckout } from "../../lib/purchase/open.ts";
 import { limiter } from "../../lib/redis/open.ts";
@@ -50,7 +50,7 @@ export default endpoint(
         case "reserve_too_low":
           return problem("reserve_too_low", {
             field: "deliverTo",
-            detail: `Venice can be paid ${printDucats(outcome.freeMillis)} ducats right now. Choose less, or set deliverTo to wallet.`,
+            detail: `Venice can be paid ${ducats(outcome.freeMillis)} right now. Choose less, or set deliverTo to wallet.`,
           });
         case "unknown_citizen":
           return problem("unknown_citizen", {

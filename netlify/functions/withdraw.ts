@@ -7,7 +7,7 @@ import { endpoint } from "../../lib/http/endpoint.ts";
 import { refusalByLimits } from "../../lib/http/limits.ts";
 import { orderKey } from "../../lib/http/order-key.ts";
 import { problem } from "../../lib/http/problem.ts";
-import { printDucats } from "../../lib/money.ts";
+import { ducats } from "../../lib/money.ts";
 import { limiter } from "../../lib/redis/open.ts";
 import { venice } from "../../lib/venice/open.ts";
 
@@ -32,7 +32,7 @@ export default endpoint(
         case "insufficient":
           return problem("insufficient_ducats", {
             field: "ducats",
-            detail: `Your wallet holds ${printDucats(outcome.walletMillis)} ducats. Withdraw less, or buy more first.`,
+            detail: `Your wallet holds ${ducats(outcome.walletMillis)}. Withdraw less, or buy more first.`,
           });
         case "unknown_citizen":
           return problem("unknown_citizen", {

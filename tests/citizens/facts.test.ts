@@ -27,7 +27,7 @@ test("paid, on the way, arrived: two notifications with the game's own fields", 
     Citizen: "RialtoBanker",
     Type: "ducats_paid",
     Content:
-      "525 ducats for you are paid and on their way. They are in your purse when Venice has carried the transfer out.",
+      "525 ducats for you: paid, and on the way. Your purse has it all when Venice has carried the transfer out.",
     Details: expect.any(String),
     Asset: purchaseId,
     AssetType: "purchase",
@@ -50,7 +50,7 @@ test("paid, on the way, arrived: two notifications with the game's own fields", 
     {
       Citizen: "RialtoBanker",
       Type: "ducats_arrived",
-      Content: "525 ducats have arrived in your purse.",
+      Content: "525 ducats for you: arrived in your purse.",
       Asset: `${deliveryId}-1`,
       AssetType: "stratagem",
       Notes: `${deliveryId}-arrived`,
@@ -77,9 +77,41 @@ test("returned: told when the ducats are back, and not before", async () => {
     {
       Type: "ducats_returned",
       Content:
-        "100 ducats could not be transferred to you. They are back in the CASCADE wallet that they came from.",
+        "100 ducats for you could not be transferred, and went back to the CASCADE wallet that it came from.",
     },
   ]);
+});
+
+describe("cancelled before it was sent", () => {
+  const cancel = (deliveryId: string) =>
+    world.database.rows("update deliveries set status = 'cancelled', concluded_at = $2 where id = $1", [
+      deliveryId,
+      clock.now,
+    ]);
+
+  test("told where it had been told that it is on its way", async () => {
+    const { purchaseId, deliveryId } = await pendingDelivery(world);
+    clock.now = new Date();
+    await notify();
+    await cancel(deliveryId);
+    await notify();
+    expect(told(purchaseId)).toHaveLength(1);
+    expect(told(deliveryId)).toMatchObject([
+      {
+        Type: "ducats_cancelled",
+        Content: "100 ducats for you will not come: the payment is going back to whoever made it.",
+      },
+    ]);
+  });
+
+  test("not a word where nobody had been told", async () => {
+    const { purchaseId, deliveryId } = await pendingDelivery(world);
+    clock.now = new Date();
+    await cancel(deliveryId);
+    expect(await notify()).toMatchObject({ sent: 0 });
+    expect([...told(purchaseId), ...told(deliveryId)]).toEqual([]);
+    expect(await rows(purchaseId)).toMatchObject([{ kind: "paid", state: "given_up" }]);
+  });
 });
 
 describe("once", () => {

@@ -122,7 +122,7 @@ describe("reserve_low", () => {
     const free = 99_999.5 - promisedMillis / 1000;
     const [text] = await message();
     expect(text).toContain("It is below the floor.");
-    expect(text).toContain(`Top it up by ${Math.ceil(200_000 - free)} ducats to reach the target of 200000.`);
+    expect(text).toContain(`Top it up by ${Math.ceil(200_000 - free)} ducats, so that `);
     const again = (await check()).body;
     expect(again).toMatchObject({ alert: "still_open", topUpMillis: Math.ceil(200_000 - free) * 1000 });
     world.airtable.setDucats(processor, start);
@@ -154,6 +154,20 @@ describe("reserve_low", () => {
     at(500_000);
     expect((await check()).body.alert).toBe("closed");
     await promise(id, -40_000, 0, "return");
+  });
+
+  test("more goes in two days than lies between floor and target: a top-up that ends the alert", async () => {
+    const { id } = await newCustomer();
+    anotherMonth();
+    await promise(id, 600_000, 0);
+    const { promisedMillis } = (await check()).body;
+    const at = (free: number) => world.airtable.setDucats(processor, free + promisedMillis / 1000);
+    at(250_000);
+    const { body } = await check();
+    expect(body).toMatchObject({ alert: "opened", burnMillisPerDay: 150_000_000, topUpMillis: 150_000_000 });
+    at(250_000 + body.topUpMillis / 1000);
+    expect((await check()).body.alert).toBe("closed");
+    await promise(id, -600_000, 0, "return");
   });
 
   test("a target of the operator's own; one below the floor is refused", async () => {

@@ -2,9 +2,9 @@
 import * as z from "zod";
 import { explorer, intervals, tierPrice, tiers, type Tier } from "../../catalog/tiers.ts";
 import { centsColumn, timeColumn } from "../../db/columns.ts";
-import { printCents } from "../../money.ts";
+import { ducats, printCents } from "../../money.ts";
 import { action, facts, text, type Block } from "../letter.ts";
-import { ducats, printTime, template } from "../template.ts";
+import { printTime, template } from "../template.ts";
 
 const tier = z.string().transform((id, context) => {
   const found = tiers.find((each) => each.id === id);

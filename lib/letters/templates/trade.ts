@@ -1,9 +1,9 @@
 /** Letters about what was bought, what is on its way and what is left. */
 import * as z from "zod";
 import { centsColumn, millisColumn, timeColumn } from "../../db/columns.ts";
-import { millis, printCents, wholeDucats, type Millis } from "../../money.ts";
+import { ducats, millis, printCents, wholeDucats, type Millis } from "../../money.ts";
 import { action, facts, text, type Block } from "../letter.ts";
-import { ducats, printTime, template } from "../template.ts";
+import { printTime, template } from "../template.ts";
 
 const purchaseId = z.string().min(1);
 
