@@ -236,7 +236,8 @@ begin
 end
 $$;
 
--- For admins, what a look again would read: {kind: 'unauthorised' | 'not_found'} | {kind: 'found', recordId, citizen}.
+-- For admins, what a look again would read: {kind: 'unauthorised' | 'not_found'} | {kind: 'found', recordIds, citizen}: the pinned record,
+-- or, where none was pinned, those that may be this delivery's.
 create function dead_letter(p_at timestamptz, p_session text, p_delivery text) returns jsonb
 language plpgsql stable security definer set search_path = pg_catalog, public, pg_temp
 as $$
@@ -250,7 +251,9 @@ begin
   if not found or staff_account(p_at, p_session, 'admin') is null then
     return jsonb_build_object('kind', 'not_found');
   end if;
-  return jsonb_build_object('kind', 'found', 'recordId', v_delivery.record_id, 'citizen', v_delivery.citizen);
+  return jsonb_build_object('kind', 'found', 'citizen', v_delivery.citizen, 'recordIds', case
+    when v_delivery.record_id is not null then jsonb_build_array(v_delivery.record_id)
+    else coalesce(jsonb_path_query_array(v_delivery.evidence, '$.rows[*].recordId'), '[]') end);
 end
 $$;
 

@@ -41,7 +41,7 @@ export type Decision = {
 
 const foundColumn = z.discriminatedUnion("kind", [
   z.object({ kind: z.enum(["unauthorised", "not_found"]) }),
-  z.object({ kind: z.literal("found"), recordId: z.string().nullable(), citizen: z.string() }),
+  z.object({ kind: z.literal("found"), recordIds: z.array(z.string()), citizen: z.string() }),
 ]);
 
 /** For admins; `not_possible` where the delivery's state doesn't allow it. @throws Unavailable (a look reads Venice) */
@@ -58,7 +58,7 @@ export async function decideDelivery(
       z.object({ found: foundColumn }),
     );
     if (found.kind !== "found") return found.kind;
-    seen = await look(app, found.recordId, found.citizen);
+    seen = await look(app, found.recordIds, found.citizen);
   }
   const { outcome } = await app.db.one(
     sql`select decide_delivery(${app.clock()}::timestamptz, ${app.visit}::jsonb, ${sessionId}, ${id}, ${action},
@@ -68,14 +68,14 @@ export async function decideDelivery(
   return outcome;
 }
 
-/** The row and both purses, as they are now. */
-async function look(app: Pick<App, "venice" | "clock">, recordId: string | null, citizen: string) {
-  const rows = recordId === null ? [] : await app.venice.findRows({ recordIds: [recordId] });
+/** The rows and both purses, as they are now; `rows` is null where none is known: nothing was looked for. */
+async function look(app: Pick<App, "venice" | "clock">, recordIds: readonly string[], citizen: string) {
+  const rows = recordIds.length === 0 ? null : await app.venice.findRows({ recordIds });
   const purses = await app.venice.purses([citizen, PROCESSOR]);
   const millisOf = (name: string) => purses.get(name)?.toString() ?? null;
   return {
     at: app.clock().toISOString(),
-    row: rows[0] ?? null,
+    rows,
     citizenPurseMillis: millisOf(citizen),
     processorPurseMillis: millisOf(PROCESSOR),
   };

@@ -196,7 +196,8 @@ export const problems = {
   not_possible: {
     status: 409,
     title: "This delivery cannot be treated so now",
-    detail: "See its state: an uncertain one is returned or counts as arrived; a parked one is sent again.",
+    detail:
+      "See its state: an uncertain one is returned or counts as arrived; a parked one is sent again, or returned where it has no row in Venice.",
   },
   letter_queued: {
     status: 409,

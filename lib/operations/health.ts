@@ -39,7 +39,11 @@ export async function readHealth(app: Pick<App, "db" | "limiter" | "env" | "mail
       ? ["DATABASE_URL is an owner's: every call switches to cascade_app; give the functions their own login"]
       : []),
     ...(counts?.held ? [`the rate is held: ${whyHeld[counts.held]}`] : []),
-    ...(app.mail ? [] : ["no mail provider is set up: alerts are shown here and in the log only"]),
+    ...(app.mail
+      ? []
+      : [
+          "no mail provider is set up: nobody is told of alerts; `openAlerts` counts them, `select * from alerts where closed_at is null` shows them",
+        ]),
   ];
   const ok = checks.postgres === "ok" && checks.redis === "ok";
   return {

@@ -129,7 +129,7 @@ export async function readBooks(
 export const outcomeSchema = z.enum(["repaired", "told", "unchanged", ...refused.options]);
 export type RepairOutcome = z.output<typeof outcomeSchema>;
 
-/** `repair` says which of migration 0027's repairs; bigints travel as text. */
+/** `repair` says which of migration 0024's repairs; bigints travel as text. */
 export type RepairWish = {
   readonly id: string;
   readonly repair: "payment" | "refunds" | "delivery" | "delivered" | "uncertain" | "purse";

@@ -5,7 +5,7 @@ import { useDeliveries, pendingDelivery } from "../../support/delivering.ts";
 import { booksBalance, newCustomer, statusOf, useWorld, type Customer } from "../../support/world.ts";
 
 const world = useWorld();
-const { status, openAlerts } = useDeliveries(world);
+const { status, openAlerts, activeDelivery } = useDeliveries(world);
 let admin: Customer;
 beforeAll(async () => {
   admin = await newCustomer();
@@ -67,8 +67,35 @@ test("`look` keeps what is in Venice now and decides nothing", async () => {
   const { deliveryId } = await uncertain();
   expect((await decide(deliveryId, "look")).status).toBe(204);
   const { evidence } = await listed(deliveryId);
-  expect(evidence.looked).toMatchObject({ row: null, citizenPurseMillis: expect.stringMatching(/^\d+$/) });
+  expect(evidence.looked).toMatchObject({ rows: null, citizenPurseMillis: expect.stringMatching(/^\d+$/) });
   expect(await status(deliveryId)).toBe("uncertain");
+});
+
+test("`look` reads the pinned row, or those that may be this delivery's; a row that is gone is not there", async () => {
+  const { row } = await activeDelivery();
+  const looked = async (deliveryId: string) => {
+    await decide(deliveryId, "look");
+    const { rows } = (await listed(deliveryId)).evidence.looked;
+    return rows.map(({ recordId }: { recordId: string }) => recordId);
+  };
+  const candidates = await uncertain();
+  await world.database.rows("update deliveries set evidence = $2 where id = $1", [
+    candidates.deliveryId,
+    { row: null, rows: [{ recordId: row.id }, { recordId: "recGone0000000000" }] },
+  ]);
+  expect(await looked(candidates.deliveryId)).toEqual([row.id]);
+  const pinned = await uncertain();
+  await world.database.rows(
+    "update deliveries set record_id = null, status = 'uncertain', concluded_at = now() where record_id = $1",
+    [row.id],
+  );
+  await world.database.rows("update deliveries set record_id = $2 where id = $1", [
+    pinned.deliveryId,
+    row.id,
+  ]);
+  expect(await looked(pinned.deliveryId)).toEqual([row.id]);
+  world.airtable.remove("STRATAGEMS", row.id);
+  expect(await looked(pinned.deliveryId)).toEqual([]);
 });
 
 test("an uncertain one is never sent again", async () => {
