@@ -127,8 +127,10 @@ declare
   v_is_turn boolean;
 begin
   perform postpone_deliveries(p_at, (
-    select jsonb_agg(jsonb_build_object('id', id, 'token', lease_token)) from deliveries
-    where status in ('pending', 'planned') and transport = 'rows' and leased_until + p_quiet <= p_at),
+    select jsonb_agg(jsonb_build_object('id', id, 'token', lease_token)) from (
+      select id, lease_token from deliveries
+      where status in ('pending', 'planned') and transport = 'rows' and leased_until + p_quiet <= p_at
+      for update skip locked) ended),
     'Venice gave no answer', '0');
   update reserve set watched_at = p_at
   where watched_at is null or watched_at > p_at or watched_at <= p_at - p_every;
@@ -412,8 +414,7 @@ end
 $$;
 
 -- Everything a customer sees of their ducats, in one answer. {kind: 'unauthorised' | 'forbidden'} or {kind: 'read',
--- keySeenLongAgo, status}. `purse` is the last sight of the citizen's purse, however old. Drafts are left out: nothing was
--- offered to the customer yet.
+-- keySeenLongAgo, status}. `purse` is the last sight of the citizen's purse, however old.
 create function credit_status(p_at timestamptz, p_key_hash bytea, p_session text) returns jsonb
 language plpgsql stable security definer set search_path = pg_catalog, public, pg_temp
 as $$
@@ -424,8 +425,15 @@ begin
   if v_caller.kind <> 'ok' then
     return jsonb_build_object('kind', v_caller.kind);
   end if;
-  return jsonb_build_object('kind', 'read', 'keySeenLongAgo', v_caller.key_seen_long_ago,
-    'status', credit_status_of(v_caller.account_id));
+  return jsonb_build_object('kind', 'read', 'keySeenLongAgo', v_caller.key_seen_long_ago, 'status', (
+    select jsonb_build_object(
+      'citizen', a.citizen,
+      'walletMillis', b.wallet, 'transitMillis', b.transit, 'frozenMillis', b.frozen, 'heldMillis', b.held,
+      'debtMillis', -b.debt,
+      'purse', (select jsonb_build_object('millis', s.millis, 'readAt', iso(s.read_at))
+        from purses s where s.citizen = a.citizen),
+      'purchases', purchases_page(a.id, null, 20), 'deliveries', deliveries_page(a.id, null, 20))
+    from accounts a join balances b on b.account_id = a.id where a.id = v_caller.account_id));
 end
 $$;
 

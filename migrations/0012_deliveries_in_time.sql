@@ -129,7 +129,18 @@ begin
 end
 $$;
 
--- An account's deliveries, the newest first, created before p_before. {kind: 'unauthorised' | 'forbidden'} | {kind: 'read',
+-- Internal. An account's deliveries, the newest first, created before p_before.
+create function deliveries_page(p_account text, p_before timestamptz, p_limit int) returns jsonb
+language sql stable security definer set search_path = pg_catalog, public, pg_temp
+as $$
+  select coalesce(jsonb_agg(delivery_view(d) order by d.created_at desc, d.id), '[]')
+  from deliveries d where d.id in (
+    select id from deliveries
+    where account_id = p_account and (p_before is null or created_at < p_before)
+    order by created_at desc, id limit p_limit)
+$$;
+
+-- The caller's own. {kind: 'unauthorised' | 'forbidden'} | {kind: 'read',
 -- keySeenLongAgo, deliveries}.
 create function list_deliveries(p_at timestamptz, p_key_hash bytea, p_session text, p_before timestamptz, p_limit int)
 returns jsonb
@@ -142,12 +153,8 @@ begin
   if v_caller.kind <> 'ok' then
     return jsonb_build_object('kind', v_caller.kind);
   end if;
-  return jsonb_build_object('kind', 'read', 'keySeenLongAgo', v_caller.key_seen_long_ago, 'deliveries', coalesce((
-    select jsonb_agg(delivery_view(d) order by d.created_at desc, d.id)
-    from deliveries d where d.id in (
-      select id from deliveries
-      where account_id = v_caller.account_id and (p_before is null or created_at < p_before)
-      order by created_at desc, id limit p_limit)), '[]'));
+  return jsonb_build_object('kind', 'read', 'keySeenLongAgo', v_caller.key_seen_long_ago,
+    'deliveries', deliveries_page(v_caller.account_id, p_before, p_limit));
 end
 $$;
 
@@ -172,31 +179,6 @@ begin
       select jsonb_agg(jsonb_build_object('at', iso(at), 'status', status) order by id)
       from delivery_events where delivery_id = p_delivery));
 end
-$$;
-
--- Internal. Everything a customer sees of an account's ducats (credit_status, 0006).
-create function credit_status_of(p_account text) returns jsonb
-language sql stable security definer set search_path = pg_catalog, public, pg_temp
-as $$
-  select jsonb_build_object(
-    'citizen', a.citizen,
-    'walletMillis', b.wallet, 'transitMillis', b.transit, 'frozenMillis', b.frozen, 'heldMillis', b.held,
-    'debtMillis', -b.debt,
-    'purse', (select jsonb_build_object('millis', s.millis, 'readAt', iso(s.read_at))
-      from purses s where s.citizen = a.citizen),
-    'purchases', coalesce((
-      select jsonb_agg(jsonb_build_object('id', p.id, 'status', p.status, 'pack', p.pack, 'usdCents', p.amount_cents,
-        'baseMillis', p.base_millis, 'bonusMillis', p.bonus_millis, 'totalMillis', p.base_millis + p.bonus_millis,
-        'repaidMillis', p.repaid_millis, 'deliverTo', p.deliver_to, 'citizen', p.citizen,
-        'lastDecline', p.last_decline, 'openedAt', iso(p.opened_at), 'paidAt', iso(p.paid_at),
-        'paymentUrl', case when p.status = 'open' then t.session_url end) order by p.opened_at desc, p.id)
-      from (select * from purchases where account_id = a.id and status <> 'draft'
-            order by opened_at desc, id limit 20) p
-      join purchase_attempts t on t.purchase_id = p.id and t.attempt = p.attempt), '[]'),
-    'deliveries', coalesce((
-      select jsonb_agg(delivery_view(d) order by d.created_at desc, d.id)
-      from deliveries d where d.id in (select id from deliveries where account_id = a.id order by created_at desc, id limit 20)), '[]'))
-  from accounts a join balances b on b.account_id = a.id where a.id = p_account
 $$;
 
 -- What can't be sent is tried again ever more rarely, and after 24 tries set aside for a person: parked.

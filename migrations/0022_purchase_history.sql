@@ -18,6 +18,11 @@ as $$
     'atRiskMillis', p_purchase.at_risk_millis)
 $$;
 
+-- Internal. A purchase's delivery, or null.
+create function delivery_of(p_purchase text) returns jsonb
+language sql stable security definer set search_path = pg_catalog, public, pg_temp
+as $$ select delivery_view(d) from deliveries d where d.purchase_id = p_purchase order by d.created_at desc limit 1 $$;
+
 -- Internal. All that happened to a purchase, in the order in which it came about. Stripe's clock counts seconds, and of a payment
 -- we may hear after it has gone back: nothing is before the order, nothing goes back before it was credited, and within a
 -- second the order of the kinds decides.
@@ -82,7 +87,20 @@ as $$
   from steps
 $$;
 
--- The account's purchases, the newest first; a draft has no payment page yet and is not shown.
+-- Internal. An account's purchases, the newest first, ordered before p_before, each with its delivery. A draft has no payment page yet
+-- and is not shown.
+create function purchases_page(p_account text, p_before timestamptz, p_limit int) returns jsonb
+language sql stable security definer set search_path = pg_catalog, public, pg_temp
+as $$
+  select coalesce(jsonb_agg(purchase_view(p, true) || jsonb_build_object('delivery', delivery_of(p.id))
+    order by p.opened_at desc, p.id), '[]')
+  from purchases p where p.id in (
+    select id from purchases
+    where account_id = p_account and status <> 'draft' and (p_before is null or opened_at < p_before)
+    order by opened_at desc, id limit p_limit)
+$$;
+
+-- The caller's own.
 create function list_purchases(p_at timestamptz, p_key_hash bytea, p_session text, p_before timestamptz, p_limit int)
 returns jsonb
 language plpgsql stable security definer set search_path = pg_catalog, public, pg_temp
@@ -94,12 +112,8 @@ begin
   if v_caller.kind <> 'ok' then
     return jsonb_build_object('kind', v_caller.kind);
   end if;
-  return jsonb_build_object('kind', 'read', 'keySeenLongAgo', v_caller.key_seen_long_ago, 'purchases', coalesce((
-    select jsonb_agg(purchase_view(p, true) order by p.opened_at desc, p.id)
-    from purchases p where p.id in (
-      select id from purchases
-      where account_id = v_caller.account_id and status <> 'draft' and (p_before is null or opened_at < p_before)
-      order by opened_at desc, id limit p_limit)), '[]'));
+  return jsonb_build_object('kind', 'read', 'keySeenLongAgo', v_caller.key_seen_long_ago,
+    'purchases', purchases_page(v_caller.account_id, p_before, p_limit));
 end
 $$;
 
@@ -127,8 +141,7 @@ begin
     'paymentPages', coalesce((
       select jsonb_agg(jsonb_build_object('attempt', attempt, 'expiresAt', iso(expires_at)) order by attempt)
       from purchase_attempts where purchase_id = v_purchase.id), '[]'),
-    'delivery', (select delivery_view(d) from deliveries d where d.purchase_id = v_purchase.id
-      order by d.created_at desc limit 1),
+    'delivery', delivery_of(v_purchase.id),
     'timeline', purchase_timeline(v_purchase));
 end
 $$;

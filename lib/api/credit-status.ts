@@ -25,7 +25,19 @@ export const purchaseWire = z.strictObject({
   openedAt: timeWire,
   paidAt: timeWire.nullable(),
   paymentUrl: z.string().nullable(),
+  frozenMillis: millisWire.meta({
+    description: "Set aside while a payment is disputed or its refund is on its way, thousandths of a ducat.",
+  }),
+  burnedMillis: millisWire.meta({
+    description: "Taken back for what was refunded or lost in a dispute, thousandths of a ducat.",
+  }),
+  atRiskMillis: millisWire.meta({
+    description: "To be set aside and not there any more, thousandths of a ducat.",
+  }),
 });
+
+/** One of many, with its delivery; null while there is none, and for the wallet. */
+export const listedPurchaseWire = purchaseWire.extend({ delivery: deliveryWire.nullable() });
 
 export const creditStatusApi = declare({
   name: "credit-status",
@@ -45,7 +57,7 @@ export const creditStatusApi = declare({
           purseMillis: millisWire
             .nullable()
             .meta({ description: "At most a minute old; null when it can't be read." }),
-          purchases: z.array(purchaseWire),
+          purchases: z.array(listedPurchaseWire),
           deliveries: z.array(deliveryWire),
         }),
       },

@@ -1,23 +1,11 @@
 /** `purchases`: what was bought, and everything that happened to it. */
 import * as z from "zod";
 import { declare } from "../http/declare.ts";
-import { purchaseWire } from "./credit-status.ts";
+import { listedPurchaseWire, purchaseWire } from "./credit-status.ts";
 import { deliveryWire } from "./deliveries.ts";
 import { centsWire, millisWire, timeWire } from "./wire.ts";
 
 const databaseAway = "Refuses with 503 when the database is away.";
-
-const takenWire = purchaseWire.extend({
-  frozenMillis: millisWire.meta({
-    description: "Set aside while a payment is disputed or its refund is on its way, thousandths of a ducat.",
-  }),
-  burnedMillis: millisWire.meta({
-    description: "Taken back for what was refunded or lost in a dispute, thousandths of a ducat.",
-  }),
-  atRiskMillis: millisWire.meta({
-    description: "To be set aside and not there any more, thousandths of a ducat.",
-  }),
-});
 
 const reason = z.string().nullable();
 
@@ -94,7 +82,7 @@ export const purchasesApi = declare({
           .optional()
           .meta({ description: "Ordered before this: the last one's openedAt of the page before." }),
       }),
-      answers: { 200: z.strictObject({ purchases: z.array(takenWire) }) },
+      answers: { 200: z.strictObject({ purchases: z.array(listedPurchaseWire) }) },
       problems: ["unauthenticated", "insufficient_scope"],
       whenAway: databaseAway,
     },
@@ -103,7 +91,7 @@ export const purchasesApi = declare({
       auth: "session_or_key",
       answers: {
         200: z.strictObject({
-          purchase: takenWire,
+          purchase: purchaseWire,
           paymentPages: z.array(z.strictObject({ attempt: z.int(), expiresAt: timeWire })),
           delivery: deliveryWire.nullable(),
           timeline: z.array(stepWire),

@@ -8,7 +8,7 @@ import { sql } from "../db/port.ts";
 import { Unavailable } from "../errors.ts";
 import { deliveryColumn, shownDelivery } from "../delivery/show.ts";
 import type { Millis } from "../money.ts";
-import { purchaseColumn } from "../purchase/column.ts";
+import { listedPurchaseColumn, shownPurchase } from "../purchase/column.ts";
 
 /** A shown purse is at most this old. */
 const purseFreshMs = MINUTE_MS;
@@ -21,7 +21,7 @@ const statusColumn = z.object({
   heldMillis: millisColumn,
   debtMillis: millisColumn,
   purse: z.object({ millis: millisColumn, readAt: timeColumn }).nullable(),
-  purchases: z.array(purchaseColumn),
+  purchases: z.array(listedPurchaseColumn),
   deliveries: z.array(deliveryColumn),
 });
 
@@ -44,11 +44,12 @@ export async function creditStatus(app: Pick<App, "db" | "venice" | "clock" | "l
 type Status = z.output<typeof statusColumn>;
 
 async function shown(app: Pick<App, "db" | "venice" | "clock" | "log">, status: Status, now: Date) {
-  const { purse, deliveries, ...rest } = status;
+  const { purse, purchases, deliveries, ...rest } = status;
   const isFresh = purse && now.getTime() - new Date(purse.readAt).getTime() < purseFreshMs;
   return {
     ...rest,
     purseMillis: isFresh ? purse.millis : await readPurse(app, status.citizen),
+    purchases: purchases.map((purchase) => shownPurchase(purchase, now)),
     deliveries: deliveries.map((delivery) => shownDelivery(delivery, now)),
   };
 }

@@ -5,19 +5,17 @@ import type { App } from "../app.ts";
 import { centsColumn, millisColumn, timeColumn } from "../db/columns.ts";
 import { sql } from "../db/port.ts";
 import { deliveryColumn, shownDelivery } from "../delivery/show.ts";
-import { purchaseColumn } from "./column.ts";
+import { listedPurchaseColumn, purchaseColumn, shownPurchase } from "./column.ts";
 
 const perPage = 50;
 const refused = z.object({ kind: z.enum(["unauthorised", "forbidden"]) });
-const takenColumn = purchaseColumn.extend({
-  frozenMillis: millisColumn,
-  burnedMillis: millisColumn,
-  atRiskMillis: millisColumn,
-});
-
 const listedColumn = z.discriminatedUnion("kind", [
   refused,
-  z.object({ kind: z.literal("read"), keySeenLongAgo: z.boolean(), purchases: z.array(takenColumn) }),
+  z.object({
+    kind: z.literal("read"),
+    keySeenLongAgo: z.boolean(),
+    purchases: z.array(listedPurchaseColumn),
+  }),
 ]);
 
 /** The newest first, ordered before `before`. */
@@ -26,13 +24,15 @@ export async function listPurchases(
   caller: Caller,
   before: string | undefined,
 ) {
+  const now = app.clock();
   const { keyHash, sessionId } = callerColumns(caller);
   const { listed } = await app.db.one(
-    sql`select list_purchases(${app.clock()}::timestamptz, ${keyHash}::bytea, ${sessionId},
+    sql`select list_purchases(${now}::timestamptz, ${keyHash}::bytea, ${sessionId},
       ${before ?? null}::timestamptz, ${perPage}::int) as listed`,
     z.object({ listed: listedColumn }),
   );
-  return listed;
+  if (listed.kind !== "read") return listed;
+  return { ...listed, purchases: listed.purchases.map((purchase) => shownPurchase(purchase, now)) };
 }
 
 const reason = z.string().nullable();
@@ -95,7 +95,7 @@ const readColumn = z.discriminatedUnion("kind", [
   z.object({
     kind: z.literal("read"),
     keySeenLongAgo: z.boolean(),
-    purchase: takenColumn,
+    purchase: purchaseColumn,
     paymentPages: z.array(z.object({ attempt: z.int(), expiresAt: timeColumn })),
     delivery: deliveryColumn.nullable(),
     timeline: z.array(stepColumn),

@@ -10,6 +10,7 @@ import {
   purchaseShape,
   quoteShape,
   rateShape,
+  sentShape,
   tierShape,
   tierStartShape,
   type PlanPreview,
@@ -26,6 +27,13 @@ export const readRate = () => call("rate", rateShape);
 export const readCredit = () => call("credit-status", creditShape);
 /** With all that happened to it. */
 export const readPurchase = (id: string) => call(`purchases/${encodeURIComponent(id)}`, purchaseShape);
+/** Whole ducats of the wallet, to the account's citizen. The same key for each retry. */
+export const sendToVenice = (ducats: number, idempotencyKey: string) =>
+  call("withdraw", sentShape, {
+    method: "POST",
+    json: { ducats },
+    headers: { "idempotency-key": idempotencyKey },
+  });
 export const readKeys = () => call("api-keys", keysShape);
 
 /** What the order costs and gives now, promised for a quarter of an hour. */

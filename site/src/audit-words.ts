@@ -1,4 +1,5 @@
 /** The security log's acts, as one would tell them. Pure. */
+import { ducats } from "./money.ts";
 import type { Entry } from "./wire.ts";
 
 const methods: Readonly<Record<string, string>> = {
@@ -56,6 +57,32 @@ export function actWords({ act, detail }: Pick<Entry, "act" | "detail">): string
       return "API key revoked";
     case "role.changed":
       return `Role changed from ${said("from")} to ${said("to")}`;
+    case "delivery.asked":
+      return `${ducatsIn(detail)} sent from the wallet to ${said("citizen")}`;
+    case "delivery.look":
+      return "A delivery was looked at";
+    case "delivery.resend":
+      return "A delivery was let go on";
+    case "delivery.return":
+      return "A delivery was given back to the wallet";
+    case "delivery.arrived":
+      return "A delivery was found to have arrived";
+    case "refund.asked":
+      return "A refund was asked for";
+    case "recall.asked":
+      return `${ducatsIn(detail)} of a refund asked back from ${said("citizen")}`;
+    case "reconcile.repaired":
+      return "The books were put right after a comparison with payments and Venice";
+    case "subscription.change":
+      return "Another tier chosen";
+    case "subscription.cancel":
+      return "Tier cancelled at its end";
+    case "subscription.keep":
+      return "Tier kept after all";
+    case "subscription.pause":
+      return "Tier paused";
+    case "subscription.unpause":
+      return "Tier taken up again";
     case "letter.resent":
       return "A mail was sent to you again";
     default:
@@ -83,6 +110,12 @@ export function actorWords(actor: string): string {
 
 function quoted(name: string): string {
   return name ? `“${name}”` : "";
+}
+
+function ducatsIn(detail: unknown): string {
+  const millis: unknown =
+    typeof detail === "object" && detail !== null ? Reflect.get(detail, "millis") : undefined;
+  return ducats(typeof millis === "number" ? millis : 0);
 }
 
 function textIn(detail: unknown, name: string): string {

@@ -1,9 +1,11 @@
 /** Balances, purchases and deliveries of an account, as elements. */
 import { timeElement } from "./dates.ts";
 import { find, make } from "./dom.ts";
-import { printDollars, printDucats } from "./money.ts";
+import { takenState } from "./money-back.ts";
+import { ducats, printDollars, printDucats } from "./money.ts";
+import { stateMark } from "./states.ts";
 import { table } from "./tables.ts";
-import { deliveryOf, deliveryStates, shortLabels, stateOf, type State } from "./timeline.ts";
+import { deliveryHints, deliveryStates, shortLabels, stateOf, type State } from "./timeline.ts";
 import type { Credit } from "./wire.ts";
 
 export function showCredit(credit: Credit): void {
@@ -11,8 +13,20 @@ export function showCredit(credit: Credit): void {
   find("#transit", HTMLElement).textContent = printDucats(BigInt(credit.transitMillis));
   showPurse(credit);
   showSetAside(credit);
-  find("#purchases", HTMLElement).replaceChildren(purchases(credit));
-  find("#deliveries", HTMLElement).replaceChildren(deliveries(credit));
+  redraw(find("#purchases", HTMLElement), credit.purchases, () => purchases(credit));
+  redraw(find("#deliveries", HTMLElement), credit.deliveries, () => deliveries(credit));
+}
+
+const drawn = new WeakMap<HTMLElement, string>();
+
+/** Only when it has changed; whoever was on one of its links stays there. */
+function redraw(place: HTMLElement, data: unknown, draw: () => Node): void {
+  const fresh = JSON.stringify(data);
+  if (drawn.get(place) === fresh) return;
+  drawn.set(place, fresh);
+  const href = place.contains(document.activeElement) ? document.activeElement?.getAttribute("href") : null;
+  place.replaceChildren(draw());
+  if (href) place.querySelector<HTMLElement>(`a[href="${CSS.escape(href)}"]`)?.focus();
 }
 
 function showPurse({ citizen, purseMillis }: Credit): void {
@@ -31,7 +45,7 @@ function showSetAside({ frozenMillis, heldMillis, debtMillis }: Credit): void {
   const balances = find("#balances", HTMLElement);
   for (const old of balances.querySelectorAll("[data-set-aside]")) old.remove();
   const rows = [
-    ["Frozen", frozenMillis, "ducats of a disputed payment"],
+    ["Frozen", frozenMillis, "ducats of a payment that is disputed, or going back"],
     ["Held", heldMillis, "ducats reserved"],
     ["You owe", debtMillis, "ducats; what you buy next repays them first"],
   ] as const;
@@ -60,7 +74,7 @@ function purchases(credit: Credit): Node {
       printDollars(BigInt(purchase.usdCents)),
       purchase.deliverTo === "venice" ? make("span", {}, purchase.citizen) : "Wallet",
       timeElement(purchase.openedAt, "day"),
-      stateElement(stateOf(purchase, deliveryOf(credit, purchase.id))),
+      purchaseState(purchase),
     ]),
   );
 }
@@ -83,9 +97,24 @@ function deliveries(credit: Credit): Node {
       delivery.concludedAt === null || delivery.status === "uncertain"
         ? "Not yet"
         : timeElement(delivery.concludedAt, "day"),
-      stateElement(deliveryStates[delivery.status]),
+      deliveryState(deliveryStates[delivery.status]),
     ]),
   );
+}
+
+const takenLabels = { money_back: "Money back", set_aside: "Set aside" } as const;
+
+/** Where its ducats are, unless all of them went back, or are about to. */
+function purchaseState(purchase: Credit["purchases"][number]): HTMLElement {
+  const taken = takenState(purchase);
+  return taken ? stateMark(takenLabels[taken], "open") : stateElement(stateOf(purchase, purchase.delivery));
+}
+
+function deliveryState(state: State): HTMLElement {
+  const hint = deliveryHints[state];
+  return hint === undefined
+    ? stateElement(state)
+    : make("span", {}, stateElement(state), make("span", { class: "hint" }, hint));
 }
 
 const tones: Readonly<Partial<Record<State, "good" | "bad">>> = {
@@ -101,10 +130,6 @@ function stateElement(state: State): HTMLElement {
     { class: "state", "data-state": state, "data-tone": tones[state] ?? "open" },
     shortLabels[state],
   );
-}
-
-function ducats(millis: number): string {
-  return `${printDucats(BigInt(millis))} ducats`;
 }
 
 function none(words: string): HTMLElement {

@@ -5,7 +5,7 @@ const scopeWords: Readonly<Record<string, string>> = {
   "usage:write": "spend ducats",
   "usage:read": "read its usage",
   "credits:read": "read balances",
-  "deliveries:write": "withdraw to Venice",
+  "deliveries:write": "send ducats to Venice",
 };
 
 export function mayWords(scopes: readonly string[]): string {

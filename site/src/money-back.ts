@@ -1,7 +1,7 @@
 /** Money that goes back: refunds and disputes of a purchase, in words and steps. Pure. */
-import { printDollars, printDucats } from "./money.ts";
+import { ducats, printDollars } from "./money.ts";
 import type { Step, View } from "./timeline.ts";
-import type { Happening, TakenPurchase } from "./wire.ts";
+import type { Happening, Purchase } from "./wire.ts";
 
 type Words = Pick<Step, "mark" | "note">;
 
@@ -28,6 +28,12 @@ const disputes: Readonly<Record<string, Words>> = {
 const goingBack = ["asked", "pending", "requires_action", "succeeded"];
 const held = ["needs_response", "under_review"];
 
+const recalls: Readonly<Record<string, Words>> = {
+  asked: { mark: "now", note: "Being fetched back from the purse in Venice" },
+  done: { mark: "done", note: "Fetched back from the purse in Venice" },
+  failed: { mark: "stopped", note: "Not in the purse any more, so you owe them" },
+};
+
 type Part = { readonly kind: "Refund" | "Dispute"; readonly status: string; readonly cents: number };
 
 function partOf({ kind, status = "", usdCents = 0 }: Happening): Part | undefined {
@@ -38,7 +44,6 @@ function partOf({ kind, status = "", usdCents = 0 }: Happening): Part | undefine
 }
 
 const dollars = (cents: number): string => printDollars(BigInt(cents));
-const ducats = (millis: number): string => `${printDucats(BigInt(millis))} ducats`;
 
 /** Each refund and dispute as it stands: what it was before is over. */
 function standing(timeline: readonly Happening[]): readonly Happening[] {
@@ -47,7 +52,7 @@ function standing(timeline: readonly Happening[]): readonly Happening[] {
 }
 
 /** The view of a purchase, and what goes back of it: the headline is the money's when all of it does. */
-export function withMoneyBack(view: View, purchase: TakenPurchase, timeline: readonly Happening[]): View {
+export function withMoneyBack(view: View, purchase: Purchase, timeline: readonly Happening[]): View {
   const now = standing(timeline);
   const steps = now.flatMap((each) => stepOf(each));
   if (steps.length === 0) return view;
@@ -81,21 +86,39 @@ export function withMoneyBack(view: View, purchase: TakenPurchase, timeline: rea
     };
   }
   if (refunded + lost === 0) return more;
-  const detail = `${view.detail} ${dollars(refunded + lost)} of the price went back, or is on its way. ${takenBack(purchase)}`;
-  return { ...more, detail };
+  const back = `${dollars(refunded + lost)} of the price went back, or is on its way.`;
+  return { ...more, detail: `${view.detail} ${back} ${takenBack(purchase)}${fetchedBack(now)}` };
 }
 
-function setAside({ frozenMillis }: TakenPurchase): string {
+function fetchedBack(now: readonly Happening[]): string {
+  const done = now.filter(({ kind, status }) => kind === "recall" && status === "done");
+  const millis = done.reduce((sum, recall) => sum + (recall.millis ?? 0), 0);
+  return millis === 0 ? "" : ` ${ducats(millis)} were fetched back from the purse in Venice for it.`;
+}
+
+/** All of a purchase's ducats gone back, or set aside: then where they were is no longer what counts. */
+export function takenState(purchase: Purchase): "money_back" | "set_aside" | undefined {
+  const { totalMillis, burnedMillis, frozenMillis, atRiskMillis } = purchase;
+  if (burnedMillis === totalMillis) return "money_back";
+  return burnedMillis + frozenMillis + atRiskMillis === totalMillis ? "set_aside" : undefined;
+}
+
+function setAside({ frozenMillis }: Purchase): string {
   return frozenMillis === 0 ? "" : `${ducats(frozenMillis)} of it are set aside until then.`;
 }
 
-function takenBack({ burnedMillis, frozenMillis }: TakenPurchase): string {
+function takenBack({ burnedMillis, frozenMillis }: Purchase): string {
   if (burnedMillis > 0)
     return `Its ${ducats(burnedMillis)} were taken back; any that your wallet no longer had, you owe.`;
   return frozenMillis > 0 ? `Its ${ducats(frozenMillis)} are set aside.` : "";
 }
 
 function stepOf(happening: Happening): readonly Step[] {
+  const { kind, at, millis = 0, status = "" } = happening;
+  if (kind === "recall") {
+    const recall = recalls[status];
+    return recall ? [{ title: `Return of ${ducats(millis)}`, at, ...recall }] : [];
+  }
   const part = partOf(happening);
   const words = part && (part.kind === "Refund" ? refunds : disputes)[part.status];
   if (!part || !words) return [];
@@ -103,7 +126,7 @@ function stepOf(happening: Happening): readonly Step[] {
 }
 
 /** What a purchase's facts say of it, when there is anything to say. */
-export function takenFacts(purchase: TakenPurchase): readonly (readonly [string, string])[] {
+export function takenFacts(purchase: Purchase): readonly (readonly [string, string])[] {
   const { burnedMillis, frozenMillis, atRiskMillis } = purchase;
   const rows = [
     ["Taken back", burnedMillis],

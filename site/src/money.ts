@@ -7,6 +7,11 @@ export function printDucats(millis: bigint): string {
   return `${sign(millis)}${decimal(absolute(millis), 3, 0)}`;
 }
 
+/** `1,234.5 ducats`, `1 ducat`. */
+export function ducats(millis: number): string {
+  return `${printDucats(BigInt(millis))} ${millis === 1_000 ? "ducat" : "ducats"}`;
+}
+
 /** `$1,234.50` for 123,450 cents. */
 export function printDollars(cents: bigint): string {
   return `${sign(cents)}$${decimal(absolute(cents), 2, 2)}`;

@@ -1,6 +1,6 @@
 /** Where a purchase truly is: its state, in words, and the steps it has made. Pure. */
-import { printDucats } from "./money.ts";
-import type { Credit, Delivery, Purchase } from "./wire.ts";
+import { ducats } from "./money.ts";
+import type { Delivery, Purchase } from "./wire.ts";
 
 export type State =
   | "awaiting_payment"
@@ -54,17 +54,7 @@ export const shortLabels: Readonly<Record<State, string>> = {
   review: "Under review",
 };
 
-/** The newest delivery of a purchase, when there is one. */
-export function deliveryOf(credit: Pick<Credit, "deliveries">, purchaseId: string): Delivery | undefined {
-  return credit.deliveries
-    .filter((delivery) => delivery.purchaseId === purchaseId)
-    .reduce<Delivery | undefined>(
-      (newest, each) => (newest && newest.createdAt >= each.createdAt ? newest : each),
-      undefined,
-    );
-}
-
-export function stateOf(purchase: Purchase, delivery: Delivery | undefined): State {
+export function stateOf(purchase: Purchase, delivery: Delivery | null): State {
   switch (purchase.status) {
     case "open":
       return "awaiting_payment";
@@ -77,6 +67,14 @@ export function stateOf(purchase: Purchase, delivery: Delivery | undefined): Sta
       return delivery ? deliveryStates[delivery.status] : undelivered(purchase);
   }
 }
+
+/** Of a delivery that is not simply on its way or there: what it means for its owner. */
+export const deliveryHints: Readonly<Partial<Record<State, string>>> = {
+  late: "Longer than Venice’s runs explain. Nothing is lost; we are watching it.",
+  returned: "Venice did not take it: back in your wallet, where it first repays what you owe.",
+  going_back: "Its ducats were needed for a payment that is going back.",
+  checking: "We can’t tell yet whether it arrived. A person is looking; nothing is sent twice.",
+};
 
 export const deliveryStates: Readonly<Record<Delivery["status"], State>> = {
   pending: "on_its_way",
@@ -97,7 +95,7 @@ function undelivered(purchase: Purchase): State {
 
 const settled: readonly State[] = ["arrived", "in_wallet", "returned", "going_back", "expired", "failed"];
 
-export function viewOf(purchase: Purchase, delivery: Delivery | undefined): View {
+export function viewOf(purchase: Purchase, delivery: Delivery | null): View {
   const state = stateOf(purchase, delivery);
   return {
     state,
@@ -108,10 +106,10 @@ export function viewOf(purchase: Purchase, delivery: Delivery | undefined): View
   };
 }
 
-function words(state: State, purchase: Purchase, delivery: Delivery | undefined) {
+function words(state: State, purchase: Purchase, delivery: Delivery | null) {
   const credited = purchase.totalMillis - purchase.repaidMillis;
-  const all = `${printDucats(BigInt(credited))} ducats`;
-  const sent = delivery ? `${printDucats(BigInt(delivery.millis))} ducats` : all;
+  const all = ducats(credited);
+  const sent = delivery ? ducats(delivery.millis) : all;
   const citizen = delivery?.citizen ?? purchase.citizen;
   const say = (headline: string, detail: string) => ({ headline, detail });
   switch (state) {
@@ -147,7 +145,7 @@ function words(state: State, purchase: Purchase, delivery: Delivery | undefined)
     case "returned":
       return say(
         "Back in your wallet",
-        `Venice did not take the transfer to ${citizen}. ${sent} are back in your wallet here.`,
+        `Venice did not take the transfer to ${citizen}. ${sent} came back to your wallet here, where they first repay what you owe.`,
       );
     case "going_back":
       return say(
@@ -212,10 +210,10 @@ function payment(state: State, purchase: Purchase): Step {
 }
 
 function repaidNote({ repaidMillis }: Purchase): string {
-  return repaidMillis > 0 ? `${printDucats(BigInt(repaidMillis))} ducats of it repaid what you owed` : "";
+  return repaidMillis > 0 ? `${ducats(repaidMillis)} of it repaid what you owed` : "";
 }
 
-function afterPayment(state: State, purchase: Purchase, delivery: Delivery | undefined): readonly Step[] {
+function afterPayment(state: State, purchase: Purchase, delivery: Delivery | null): readonly Step[] {
   const sentAt = delivery?.activeSince ?? null;
   const concludedAt = delivery?.concludedAt ?? null;
   switch (state) {

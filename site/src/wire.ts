@@ -134,6 +134,10 @@ const purchase = record({
   openedAt: text,
   paidAt: nullable(text),
   paymentUrl: nullable(text),
+  /** Of its ducats: set aside, taken back, and to be set aside but not there. */
+  frozenMillis: integer,
+  burnedMillis: integer,
+  atRiskMillis: integer,
 });
 export type Purchase = Guarded<typeof purchase>;
 
@@ -149,6 +153,11 @@ const delivery = record({
 });
 export type Delivery = Guarded<typeof delivery>;
 
+const ownDelivery = record({ delivery: nullable(delivery) });
+type ListedPurchase = Purchase & Guarded<typeof ownDelivery>;
+const listedPurchase: Guard<ListedPurchase> = (value): value is ListedPurchase =>
+  purchase(value) && ownDelivery(value);
+
 export const creditShape = record({
   citizen: text,
   walletMillis: integer,
@@ -157,10 +166,13 @@ export const creditShape = record({
   heldMillis: integer,
   debtMillis: integer,
   purseMillis: nullable(integer),
-  purchases: list(purchase),
+  purchases: list(listedPurchase),
   deliveries: list(delivery),
 });
 export type Credit = Guarded<typeof creditShape>;
+
+/** A withdrawal that was taken, and when it should be there. */
+export const sentShape = record({ delivery: record({ millis: integer, citizen: text, dueAt: text }) });
 
 const key = {
   id: text,
@@ -235,24 +247,19 @@ const entry = record({
 export type Entry = Guarded<typeof entry>;
 export const auditShape = record({ entries: list(entry) });
 
-const taken = record({ frozenMillis: integer, burnedMillis: integer, atRiskMillis: integer });
-/** A purchase with what was taken back of its ducats. */
-export type TakenPurchase = Purchase & Guarded<typeof taken>;
-const takenPurchase: Guard<TakenPurchase> = (value): value is TakenPurchase =>
-  purchase(value) && taken(value);
-
 /** A step of a kind that is new to these pages is left out by them. */
 const happening = record({
   kind: text,
   at: text,
   id: optional(text),
   usdCents: optional(integer),
+  millis: optional(integer),
   status: optional(text),
 });
 export type Happening = Guarded<typeof happening>;
 
 export const purchaseShape = record({
-  purchase: takenPurchase,
+  purchase,
   delivery: nullable(delivery),
   timeline: list(happening),
 });

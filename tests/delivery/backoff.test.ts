@@ -5,6 +5,7 @@ import { sendBatch } from "../../lib/delivery/send.ts";
 import {
   advance,
   deliveryRow,
+  fiveDrains,
   minutes,
   pendingDelivery,
   processor,
@@ -122,6 +123,16 @@ test("two runs at once promise the purse once: what one has claimed is under way
   // Its holder and what that sent are gone: either may go on, one of them.
   expect(await claim(new Date(clock.now.getTime() + minutes(2)))).toHaveLength(1);
   expect([first.deliveryId, second.deliveryId]).toContain(winner);
+});
+
+test("a lease that ended without a word is one try, however many runs find it at once", async () => {
+  await run();
+  const { deliveryId } = await pendingDelivery(world);
+  world.airtable.faults.plan({ kind: "drop_before", method: "POST", path: "STRATAGEMS" });
+  await run();
+  advance(clock, minutes(3));
+  await fiveDrains(clock);
+  expect(await deliveryRow(world, deliveryId)).toMatchObject({ tries: 1, leased_until: null });
 });
 
 test("answers that never come count: ever more rarely, and after 24 a person is asked", async () => {

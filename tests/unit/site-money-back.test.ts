@@ -1,10 +1,10 @@
 /** A purchase's page says what went back of it, and no more than that. */
 import { describe, expect, test } from "vitest";
-import { takenFacts, withMoneyBack } from "../../site/src/money-back.ts";
+import { takenFacts, takenState, withMoneyBack } from "../../site/src/money-back.ts";
 import { viewOf } from "../../site/src/timeline.ts";
-import type { Happening, TakenPurchase } from "../../site/src/wire.ts";
+import type { Happening, Purchase } from "../../site/src/wire.ts";
 
-const purchase = (more: Partial<TakenPurchase> = {}): TakenPurchase => ({
+const purchase = (more: Partial<Purchase> = {}): Purchase => ({
   id: "pur_1",
   status: "paid",
   pack: "starter",
@@ -25,19 +25,44 @@ const purchase = (more: Partial<TakenPurchase> = {}): TakenPurchase => ({
 });
 
 const refund = (usdCents: number, status = "succeeded"): Happening => ({
-  ...{ kind: "refund", at: "2026-11-21T10:00:00Z", id: `re_${usdCents}`, usdCents, status },
+  ...{
+    kind: "refund",
+    at: "2026-11-21T10:00:00Z",
+    id: `re_${usdCents}`,
+    usdCents,
+    millis: undefined,
+    status,
+  },
 });
 const dispute = (status: string): Happening => ({
-  ...{ kind: "dispute", at: "2026-11-21T10:00:00Z", id: "du_1", usdCents: 1_000, status },
+  ...{ kind: "dispute", at: "2026-11-21T10:00:00Z", id: "du_1", usdCents: 1_000, millis: undefined, status },
 });
 
-const shown = (bought: TakenPurchase, ...timeline: Happening[]) =>
-  withMoneyBack(viewOf(bought, undefined), bought, timeline);
+const recall = (status: string): Happening => ({
+  ...{
+    kind: "recall",
+    at: "2026-11-21T12:00:00Z",
+    id: undefined,
+    usdCents: undefined,
+    millis: 50_000,
+    status,
+  },
+});
+
+const shown = (bought: Purchase, ...timeline: Happening[]) =>
+  withMoneyBack(viewOf(bought, null), bought, timeline);
 
 test("without refunds and disputes the view is what it was", () => {
-  const before = viewOf(purchase(), undefined);
+  const before = viewOf(purchase(), null);
   const others = [
-    { kind: "paid", at: "2026-11-20T10:02:00Z", id: undefined, usdCents: 1_000, status: undefined },
+    {
+      kind: "paid",
+      at: "2026-11-20T10:02:00Z",
+      id: undefined,
+      usdCents: 1_000,
+      millis: undefined,
+      status: undefined,
+    },
   ];
   expect(withMoneyBack(before, purchase(), others)).toEqual(before);
 });
@@ -72,7 +97,7 @@ describe("refunds", () => {
 
   test("what has not happened yet stays last", () => {
     const bought = purchase({ deliverTo: "venice", burnedMillis: 50_000 });
-    const view = withMoneyBack(viewOf(bought, undefined), bought, [refund(500)]);
+    const view = withMoneyBack(viewOf(bought, null), bought, [refund(500)]);
     expect(view.steps.map(({ title }) => title)).toEqual([
       ...["Ordered", "Paid", "On its way to Venice", "Refund of $5.00", "Arrived"],
     ]);
@@ -107,7 +132,7 @@ describe("disputes", () => {
 
 test("a status or a kind that is new shows nothing wrong", () => {
   const view = shown(purchase(), refund(1_000, "reconsidered"), { ...refund(1_000), kind: "transferred" });
-  expect(view.steps).toEqual(viewOf(purchase(), undefined).steps);
+  expect(view.steps).toEqual(viewOf(purchase(), null).steps);
 });
 
 test("an order that was never settled keeps its words, whatever was sent back", () => {
@@ -121,6 +146,32 @@ test("the facts name what was taken, and only that", () => {
   expect(takenFacts(purchase({ burnedMillis: 50_000, frozenMillis: 25_500, atRiskMillis: 1_000 }))).toEqual([
     ["Taken back", "50 ducats"],
     ["Set aside", "25.5 ducats"],
-    ["Still to be set aside", "1 ducats"],
+    ["Still to be set aside", "1 ducat"],
   ]);
+});
+
+describe("fetched back from Venice", () => {
+  const bought = purchase({ deliverTo: "venice", burnedMillis: 50_000 });
+
+  test("a step as it stands, and how much in all", () => {
+    const view = shown(bought, refund(500), recall("failed"), recall("done"));
+    expect(view.steps.filter(({ title }) => title === "Return of 50 ducats").map(({ mark }) => mark)).toEqual(
+      [...["stopped", "done"]],
+    );
+    expect(view.detail).toContain("50 ducats were fetched back from the purse in Venice for it.");
+  });
+
+  test("not said before it is so", () => {
+    expect(shown(bought, refund(500), recall("asked")).detail).not.toContain("fetched back");
+  });
+});
+
+test.each([
+  [{}, undefined],
+  [{ burnedMillis: 99_000 }, undefined],
+  [{ burnedMillis: 100_000 }, "money_back"],
+  [{ burnedMillis: 40_000, frozenMillis: 60_000 }, "set_aside"],
+  [{ frozenMillis: 60_000, atRiskMillis: 40_000 }, "set_aside"],
+])("%o: %s in the list of purchases", (taken, state) => {
+  expect(takenState(purchase(taken))).toBe(state);
 });

@@ -108,7 +108,10 @@ export const refunded = template(
             : { "No longer granted": unlessZero(data.notGrantedMillis), Invoice: data.invoiceId }),
         }),
         text(
-          `Ducats that had been spent by then are owed: your next purchase ${isOfPurchase ? "" : "or paid month "}repays them first.`,
+          isOfPurchase
+            ? "Ducats that had been spent or had arrived in Venice by then are owed: your next purchase repays them first. What is " +
+                "in the purse of a citizen whom you have proved your own may be fetched back from there."
+            : "Ducats that had been spent by then are owed: your next purchase or paid month repays them first.",
         ),
         isOfPurchase ? toPurchase(site, data.purchaseId) : action("See your account", `${site}/account/`),
       ],

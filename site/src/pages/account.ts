@@ -7,6 +7,7 @@ import { forget } from "../order.ts";
 import { poll, type Round } from "../poll.ts";
 import { refusalWords } from "../refusal.ts";
 import { goSignIn } from "../return-path.ts";
+import { sendForm } from "../sending.ts";
 import { showSession, whoIsThis } from "../session.ts";
 import { tierSection } from "../tier-view.ts";
 import { sendAgain } from "../verification.ts";
@@ -15,6 +16,7 @@ import type { Account } from "../wire.ts";
 const trouble = find("#trouble", HTMLElement);
 
 let shown = "";
+const showSending = sendForm(look);
 /** Signing out is on its way to the start: what is refused meanwhile leads nowhere else. */
 let leaving = false;
 
@@ -72,7 +74,10 @@ async function look(): Promise<Round> {
   if (answer.kind === "ok") {
     trouble.hidden = true;
     const fresh = JSON.stringify(answer.body);
-    if (fresh !== shown) showCredit(answer.body);
+    if (fresh !== shown) {
+      showCredit(answer.body);
+      showSending(answer.body);
+    }
     shown = fresh;
     return { kind: "after", seconds: 15 };
   }

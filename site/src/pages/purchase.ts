@@ -10,7 +10,7 @@ import { refusalWords } from "../refusal.ts";
 import { goSignIn } from "../return-path.ts";
 import { showSession } from "../session.ts";
 import { viewOf, type Step, type View } from "../timeline.ts";
-import type { Purchase, TakenPurchase } from "../wire.ts";
+import type { Purchase } from "../wire.ts";
 
 const asked = new URLSearchParams(location.search);
 const id = asked.get("id") ?? "";
@@ -45,7 +45,7 @@ async function look(): Promise<Round> {
   }
   trouble.textContent = "";
   const { purchase, delivery, timeline } = answer.body;
-  const view = withMoneyBack(viewOf(purchase, delivery ?? undefined), purchase, timeline);
+  const view = withMoneyBack(viewOf(purchase, delivery), purchase, timeline);
   const changed = JSON.stringify([purchase, view]);
   if (changed === shown) return { kind: "again" };
   shown = changed;
@@ -68,7 +68,7 @@ function say(state: string, words: string, more: string): void {
   document.title = `${words} · CASCADE`;
 }
 
-function show(purchase: TakenPurchase, view: View): void {
+function show(purchase: Purchase, view: View): void {
   const left = leftUnpaid && view.state === "awaiting_payment";
   say(
     view.state,
@@ -98,6 +98,8 @@ function showActions({ state, payUrl }: View): void {
   if (again) links.push(make("a", { class: "button", href: "/#buy" }, "Order again"));
   if (state === "awaiting_payment" && payUrl !== null)
     links.push(make("a", { class: "button quiet", href: "/#buy" }, "Choose something else"));
+  if (state === "returned" || state === "going_back")
+    links.push(make("a", { class: "button quiet", href: "/account/#send" }, "Send from your wallet"));
   actions.replaceChildren(...links);
   actions.hidden = links.length === 0;
 }
@@ -117,7 +119,7 @@ function stepElement({ title, mark, at, note }: Step, isCurrent: boolean): HTMLL
   return item;
 }
 
-function factElements(purchase: TakenPurchase): readonly HTMLElement[] {
+function factElements(purchase: Purchase): readonly HTMLElement[] {
   const bonus =
     purchase.bonusMillis > 0 ? `, ${printDucats(BigInt(purchase.bonusMillis))} of them a bonus` : "";
   const rows: (readonly [string, string])[] = [
