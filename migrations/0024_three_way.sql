@@ -314,7 +314,7 @@ $$;
 
 -- Internal. An ended delivery for which Venice paid something else than the books say, as the purse shows. p_finding: recordId,
 -- extraMillis: paid beyond what the books say, below zero where less was paid. Too much was given away; too little, the
--- customer gets back into his wallet. Once for each record.
+-- customer gets back into his wallet, and a delivery of which nothing was paid has not arrived. Once for each record.
 create function repair_delivered(p_at timestamptz, p_finding jsonb) returns text
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp
 as $$
@@ -331,6 +331,8 @@ begin
   perform post(p_at, v_key, 'write_off', case
     when v_extra > 0 then array[('bonus', null, -v_extra)::leg, ('venice', null, v_extra)::leg]
     else credit_legs(v_delivery.account_id, -v_extra) || ('venice', null, v_extra)::leg end);
+  update deliveries set status = 'rejected', concluded_at = p_at
+  where id = v_delivery.id and status = 'executed' and v_extra = -millis;
   perform accept_purse(p_at, p_finding);
   perform tell_finding(p_at, (p_finding ->> 'id') || ':repaired', format(
     'Delivery %s of %s ducats: Venice paid %s ducats %s than the books say (row %s), as the processor''s purse shows. %s '

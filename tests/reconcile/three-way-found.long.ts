@@ -236,6 +236,7 @@ test("counted as arrived while the purse kept it: back in the wallet", async () 
   ]);
   expect(await fix()).toEqual({ repaired: 1 });
   expect(await shop.end(one)).toMatchObject({ wallet: 100_000 });
+  expect(await row("deliveries", "id", one.deliveryId)).toMatchObject({ status: "rejected" });
   expect(await found()).toEqual([]);
   await run();
   expect(rowOf(one.deliveryId).fields["Status"]).toBe("cancelled");
