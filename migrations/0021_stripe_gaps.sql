@@ -64,7 +64,7 @@ begin
 end
 $$;
 
--- Internal. A cursor never goes back.
+-- Everything of p_list (events, subscription_events, balance) before p_read_to has been read. A cursor never goes back.
 create function save_stripe_walk(p_list text, p_read_to timestamptz) returns void
 language sql security definer set search_path = pg_catalog, public, pg_temp
 as $$
@@ -79,11 +79,6 @@ as $$
   select listed.id from jsonb_array_elements_text(p_ids) as listed (id)
   where not exists (select from stripe_events e where e.id = listed.id)
 $$;
-
--- Everything that Stripe listed in p_list (events, subscription_events) before p_read_to is in the inbox.
-create function end_events_walk(p_list text, p_read_to timestamptz) returns void
-language sql security definer set search_path = pg_catalog, public, pg_temp
-as $$ select save_stripe_walk(p_list, p_read_to) $$;
 
 -- Takes events that could not be applied or read, for ten minutes each, the one that has waited longest first.
 create function claim_failed_events(p_at timestamptz, p_limit int) returns setof text
@@ -237,5 +232,5 @@ begin
 end
 $$;
 
-grant execute on function missing_stripe_events, end_events_walk, claim_failed_events, claim_open_sessions,
+grant execute on function missing_stripe_events, save_stripe_walk, claim_failed_events, claim_open_sessions,
   judge_webhook, keep_stripe_balance, stripe_walk_from, post_stripe_balance to cascade_app;

@@ -538,7 +538,7 @@ begin
 end
 $$;
 
--- Internal. What was read of a subscription at Stripe, with its latest invoices. p_read: {ticket, id, customer, livemode, status,
+-- What was read of a subscription at Stripe, with its latest invoices. p_read: {ticket, id, customer, livemode, status,
 -- tier, period, periodStart, periodEnd, startedAt, trialEnd, cancelAt, endedAt, endReason, paused, hasOwnCard, nextTier, nextPeriod, nextAt, price,
 -- invoices: [{id, status, reason, currency, dueCents, paidCents, price, tier, periodStart, periodEnd, isFree, attempts,
 -- needsAction, payment, createdAt, paidAt}], catalog}.
@@ -782,11 +782,6 @@ as $$
   where invoice_id = p_invoice and payment_method = p_payment_method and state = 'asked'
 $$;
 
--- A read that no event asked for: after a change, and of what was not read for long.
-create function keep_subscription(p_at timestamptz, p_read jsonb) returns text
-language sql security definer set search_path = pg_catalog, public, pg_temp
-as $$ select save_subscription_read(p_at, p_read) $$;
-
 -- What was read asks something of Stripe in turn: a card of its own is to become the customer's; of one that is over the invoices for
 -- periods that nobody serves are to be void. {id, hasOwnCard, voids: [invoice]}.
 create function subscriptions_to_follow_up(p_limit int) returns setof jsonb
@@ -987,6 +982,6 @@ as $$
 $$;
 
 grant execute on function begin_subscription, attach_customer, attach_start_session, end_start, starts_to_end,
-  take_subscription_ticket, keep_subscription, subscription_missing, subscriptions_to_read, subscriptions_to_follow_up,
+  take_subscription_ticket, save_subscription_read, subscription_missing, subscriptions_to_read, subscriptions_to_follow_up,
   keep_subscriptions, retry_with_card, claim_invoice_retries, end_invoice_retry, begin_subscription_change,
   end_subscription_change, show_subscription, health_counts to cascade_app;

@@ -27,7 +27,7 @@ export type Buyer = {
 };
 
 /** Stripe's least charge in US dollars. Nothing at all can be had, too: then there is no charge. */
-export const leastChargeCents = cents(50n);
+const leastChargeCents = cents(50n);
 
 /** Asks Stripe for the code. @throws Unavailable */
 export async function findDiscount(

@@ -79,9 +79,7 @@ const claimsShape = z.object({
   microUsdPerDucat: rateColumn,
   discount: z
     .object({ promotionCode: z.string(), discountCents: centsColumn, firstPurchaseOnly: z.boolean() })
-    // A quote from before there were codes has none, for its quarter of an hour.
-    .nullable()
-    .default(null),
+    .nullable(),
 });
 
 function signQuote(env: SecretEnv, signed: SignedQuote, now: Date): Promise<string> {

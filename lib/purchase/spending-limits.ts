@@ -24,13 +24,7 @@ export function limitsJson(env: LimitEnv): string {
   });
 }
 
-export const limitNames = [
-  "transaction",
-  "account_day",
-  "account_month",
-  "citizen_day",
-  "citizen_month",
-] as const;
+const limitNames = ["transaction", "account_day", "account_month", "citizen_day", "citizen_month"] as const;
 
 const limitFields = {
   limit: z.enum(limitNames),

@@ -57,7 +57,10 @@ export async function fetchEvents(app: Ports, hasTime: () => boolean): Promise<E
           const missing = await missingOf(app, events);
           const isDone = await inTurns(missing, hasTime, settle);
           if (isDone)
-            await app.db.query(sql`select end_events_walk(${list}, ${timeOf(to)}::timestamptz)`, z.unknown());
+            await app.db.query(
+              sql`select save_stripe_walk(${list}, ${timeOf(to)}::timestamptz)`,
+              z.unknown(),
+            );
         },
       });
   }

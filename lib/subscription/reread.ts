@@ -8,9 +8,10 @@ import type { InvoiceRead, SubscriptionRead } from "../stripe/port.ts";
 import { tierOfPrice, type PriceEnv } from "./prices.ts";
 
 /** What a month of each tier grants, as the books take it. */
-export const grantsJson = JSON.stringify(
-  Object.fromEntries(tiers.map((tier) => [tier.id, { grantMillis: Number(tier.grantMillisPerMonth) }])),
+const grants = Object.fromEntries(
+  tiers.map((tier) => [tier.id, { grantMillis: Number(tier.grantMillisPerMonth) }]),
 );
+export const grantsJson = JSON.stringify(grants);
 
 /** What the books keep of a read; of two the one whose ticket was taken later counts. Null when Stripe doesn't have it. @throws Unavailable */
 export async function readSubscription(
@@ -22,7 +23,7 @@ export async function readSubscription(
     z.object({ ticket: z.string() }),
   );
   const read = await app.stripe.readSubscription(id);
-  return read && { ticket, ...kept(app.env, read), catalog: z.json().parse(JSON.parse(grantsJson)) };
+  return read && { ticket, ...kept(app.env, read), catalog: grants };
 }
 
 /** Reads it and keeps what was read, without an event; one that Stripe doesn't have is told to the operator. @throws Unavailable */
@@ -33,7 +34,7 @@ export async function rereadSubscription(
   const read = await readSubscription(app, id);
   await app.db.query(
     read
-      ? sql`select keep_subscription(${app.clock()}::timestamptz, ${JSON.stringify(read)}::jsonb)`
+      ? sql`select save_subscription_read(${app.clock()}::timestamptz, ${JSON.stringify(read)}::jsonb)`
       : sql`select subscription_missing(${app.clock()}::timestamptz, ${id}, ${isLive(app.env)}::boolean)`,
     z.unknown(),
   );

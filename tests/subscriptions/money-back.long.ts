@@ -292,7 +292,7 @@ describe("at the same moment", () => {
     const read = await readSubscription(appAt({ now: new Date() }), subscription.id);
     await overlapping(
       world,
-      "select keep_subscription($1, $2)",
+      "select save_subscription_read($1, $2)",
       [new Date(), JSON.stringify(read)],
       async () => bring(back),
     );

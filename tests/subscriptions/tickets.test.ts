@@ -14,7 +14,7 @@ const { sdk, subscriber, subscribe, bring, news, standing } = useSubscribers(wor
 async function save(read: object | null): Promise<string> {
   const { db, clock } = appAt({ now: new Date() });
   const { outcome } = await db.one(
-    sql`select keep_subscription(${clock()}::timestamptz, ${JSON.stringify(read)}::jsonb) as outcome`,
+    sql`select save_subscription_read(${clock()}::timestamptz, ${JSON.stringify(read)}::jsonb) as outcome`,
     z.object({ outcome: z.string() }),
   );
   return outcome;

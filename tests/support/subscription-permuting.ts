@@ -151,7 +151,7 @@ async function run(
 async function keep(read: object | null): Promise<void> {
   const { db, clock } = appAt({ now: new Date() });
   await db.query(
-    sql`select keep_subscription(${clock()}::timestamptz, ${JSON.stringify(read)}::jsonb)`,
+    sql`select save_subscription_read(${clock()}::timestamptz, ${JSON.stringify(read)}::jsonb)`,
     z.unknown(),
   );
 }

@@ -4,7 +4,7 @@ import { idOf } from "../reference.ts";
 import type { Cause, World } from "../world.ts";
 import { changeAndTell } from "./announce.ts";
 
-export function scheduleOf(
+function scheduleOf(
   world: World,
   subscription: Stripe.Subscription,
 ): Stripe.SubscriptionSchedule | undefined {

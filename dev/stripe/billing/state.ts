@@ -35,7 +35,7 @@ export type BillingSettings = {
 
 const HOUR_SECONDS = 60 * 60;
 
-export const usualBilling: BillingSettings = {
+const usualBilling: BillingSettings = {
   retryDays: [3, 5, 7],
   afterRetries: "cancel",
   upcomingDays: 7,

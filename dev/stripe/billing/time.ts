@@ -4,7 +4,7 @@ import { Refusal } from "../protocol/errors.ts";
 import { idOf } from "../reference.ts";
 import type { World } from "../world.ts";
 
-export function clockOf(world: World, customerId: string): Stripe.TestHelpers.TestClock | undefined {
+function clockOf(world: World, customerId: string): Stripe.TestHelpers.TestClock | undefined {
   return world.billing.clocks.get(idOf(world.customers.get(customerId)?.test_clock));
 }
 

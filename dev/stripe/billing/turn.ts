@@ -43,7 +43,7 @@ export function enterPhase(
 }
 
 /** The subscription's items become the phase's: one of the same price stays, others take each other's place. */
-export function changesTo(
+function changesTo(
   world: World,
   subscription: Stripe.Subscription,
   phase: Stripe.SubscriptionSchedule.Phase,

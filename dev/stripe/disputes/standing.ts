@@ -19,7 +19,7 @@ export function isClosed(dispute: Stripe.Dispute): boolean {
   return !isInquiry(dispute) && !isOpenChargeback(dispute);
 }
 
-export function disputesOf(world: World, charge: Stripe.Charge): Stripe.Dispute[] {
+function disputesOf(world: World, charge: Stripe.Charge): Stripe.Dispute[] {
   return world.disputes.oldestFirst().filter((dispute) => dispute.charge === charge.id);
 }
 

@@ -15,7 +15,7 @@ import { route } from "../protocol/route.ts";
 import { idOf } from "../reference.ts";
 import type { World } from "../world.ts";
 
-export function subscriptionFound(world: World, id: string): Stripe.Subscription {
+function subscriptionFound(world: World, id: string): Stripe.Subscription {
   const subscription = world.billing.subscriptions.get(id);
   if (!subscription) throw noSuch("subscription", id);
   return subscription;

@@ -30,7 +30,7 @@ export function take(world: World, { intent, method, payer, card }: Taking): Str
   return charge;
 }
 
-export function fulfil(
+function fulfil(
   world: World,
   intent: Stripe.PaymentIntent,
   charge: Stripe.Charge,

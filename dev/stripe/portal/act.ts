@@ -36,7 +36,7 @@ function allow(isEnabled: boolean, what: string): void {
   if (!isEnabled) throw new Error(`This portal does not let customers ${what}`);
 }
 
-export function subscriptionIn(world: World, session: Session, id: string): Stripe.Subscription {
+function subscriptionIn(world: World, session: Session, id: string): Stripe.Subscription {
   const subscription = world.billing.subscriptions.get(id);
   if (subscription?.customer !== session.customer || hasEnded(subscription)) {
     throw new Error(`No such subscription here: ${id}`);

@@ -615,18 +615,4 @@ describe("a quote's discount", () => {
     expect((await buyQuote(customer, token)).status).toBe(500);
     expect(await purchasesOf(customer)).toEqual([]);
   });
-
-  test("a quote that was signed before there were codes is as good as it was", async () => {
-    const customer = await newCustomer();
-    const taken = await call("quote", {
-      json: { pack: "explorer", deliverTo: "wallet" },
-      token: customer.token,
-    });
-    const claims = decodeJwt(taken.body.quote);
-    delete claims["discount"];
-    const now = new Date();
-    const token = await signToken(ours, "cascade-quote", claims, now, later(now, MINUTE_MS));
-    expect((await buyQuote(customer, token)).status).toBe(201);
-    expect(await purchasesOf(customer)).toMatchObject([{ cents: 5_000, discount: 0, code: null }]);
-  });
 });
