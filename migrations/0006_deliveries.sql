@@ -29,6 +29,7 @@ create table deliveries (
 );
 create index deliveries_to_void on deliveries (concluded_at) where to_void;
 create index deliveries_to_send on deliveries (next_at) where status in ('pending', 'planned');
+create index deliveries_leased on deliveries (leased_until) where leased_until is not null and status in ('pending', 'planned');
 create index deliveries_under_way on deliveries (created_at) where status in ('pending', 'planned', 'active');
 create index deliveries_of_account on deliveries (account_id, created_at desc);
 
@@ -129,7 +130,7 @@ begin
   perform postpone_deliveries(p_at, (
     select jsonb_agg(jsonb_build_object('id', id, 'token', lease_token)) from (
       select id, lease_token from deliveries
-      where status in ('pending', 'planned') and transport = 'rows' and leased_until + p_quiet <= p_at
+      where status in ('pending', 'planned') and transport = 'rows' and leased_until <= p_at - p_quiet
       for update skip locked) ended),
     'Venice gave no answer', '0');
   update reserve set watched_at = p_at

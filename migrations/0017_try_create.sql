@@ -24,7 +24,7 @@ language sql stable security definer set search_path = pg_catalog, public, pg_te
 as $$
   select r.purse_millis - coalesce((
     select sum(u.millis) from deliveries u
-    where u.status in ('planned', 'active') or (u.status = 'pending' and u.leased_until + p_quiet > p_at)), 0)::bigint
+    where u.status in ('planned', 'active') or (u.status = 'pending' and u.leased_until > p_at - p_quiet)), 0)::bigint
   from reserve r
 $$;
 
