@@ -65,8 +65,8 @@ $$;
 create function fell_or_rose(p_moved bigint) returns text
 language sql immutable set search_path = pg_catalog, public, pg_temp
 as $$
-  select case when p_moved = 0 then 'stood still' when p_moved > 0 then 'fell by ' || print_ducats(p_moved)
-    else 'rose by ' || print_ducats(-p_moved) end
+  select case when p_moved = 0 then 'stood still' when p_moved > 0 then 'fell by ' || print_ducats(p_moved) || ' ducats'
+    else 'rose by ' || print_ducats(-p_moved) || ' ducats' end
 $$;
 
 create function begin_reserve(p_at timestamptz, p_purse_millis bigint) returns void
@@ -126,16 +126,18 @@ language plpgsql security definer set search_path = pg_catalog, public, pg_temp
 as $$
 declare
   v_is_turn boolean;
+  v_ended jsonb;
 begin
-  perform postpone_deliveries(p_at, (
-    select jsonb_agg(jsonb_build_object('id', id, 'token', lease_token)) from (
-      select id, lease_token from deliveries
-      where status in ('pending', 'planned') and transport = 'rows' and leased_until <= p_at - p_quiet
-      for update skip locked) ended),
-    'Venice gave no answer', '0');
   update reserve set watched_at = p_at
   where watched_at is null or watched_at > p_at or watched_at <= p_at - p_every;
   v_is_turn := found or not exists (select from reserve);
+  select jsonb_agg(jsonb_build_object('id', id, 'token', lease_token)) into v_ended from (
+    select id, lease_token from deliveries
+    where status in ('pending', 'planned') and transport = 'rows' and leased_until <= p_at - p_quiet
+    for update skip locked) leases;
+  if v_ended is not null then
+    perform postpone_deliveries(p_at, v_ended, 'Venice gave no answer', '0');
+  end if;
   return jsonb_build_object(
     'isTurn', v_is_turn,
     'isExplained', exists (
@@ -337,7 +339,7 @@ begin
   end loop;
   if not v_agrees then
     perform open_alert(p_at, 'purse_unexplained', 'version ' || v_reserve.version, format(
-      'The processor citizen''s purse %s ducats since %s; our deliveries account for %s.',
+      'The processor citizen''s purse %s since %s; our deliveries account for %s.',
       fell_or_rose(v_moved), iso(v_reserve.read_at), print_ducats(v_said)));
   else
     perform fail_recalls(p_at);

@@ -154,9 +154,9 @@ language plpgsql security definer set search_path = pg_catalog, public, pg_temp
 as $$
 begin
   if new.status = 'cancelled' then
-    perform queue_notice(new.concluded_at, 'cancelled', new.id, n.citizen, jsonb_build_object('millis', new.millis))
+    perform queue_notice(new.concluded_at, 'cancelled', new.id, n.citizen, jsonb_build_object('millis', new.millis, 'stratagemId', new.id || '-' || new.attempt))
     from venice_notices n
-    where n.kind = 'paid' and n.object = new.purchase_id and (n.state = 'sent' or n.leased_until is not null);
+    where n.kind = 'paid' and n.object = new.purchase_id and (n.state = 'sent' or n.doubts > 0);
     return null;
   end if;
   perform queue_notice(new.concluded_at, case new.status when 'executed' then 'arrived' else 'returned' end, new.id,
@@ -167,8 +167,8 @@ $$;
 create trigger notice_delivery after update of status on deliveries for each row
   when (new.status in ('executed', 'rejected', 'cancelled') and new.status <> old.status) execute function notice_delivery();
 
--- Leases what is due, `doubts` as they were before. Given up: what is older than p_patience, and `paid` ("on their way")
--- once the delivery has ended.
+-- Leases what is due, `doubts` as they were before. Given up: what is older than p_patience, `paid` ("on the way") once the
+-- delivery has ended, and `cancelled` once it goes on.
 create function claim_notices(p_at timestamptz, p_limit int, p_lease interval, p_patience interval)
 returns table (id text, lease_token text, kind text, object text, citizen text, data jsonb, created_at text, tries int,
   doubts int)
@@ -177,7 +177,8 @@ as $$
 begin
   update venice_notices n set state = 'given_up', ended_at = p_at, leased_until = null
   where n.state = 'queued' and (n.leased_until is null or n.leased_until <= p_at)
-    and (n.created_at < p_at - p_patience or n.kind = 'paid' and exists (
+    and (n.created_at < p_at - p_patience or n.kind = 'cancelled' and exists (
+      select from deliveries d where d.id = n.object and d.status <> 'cancelled') or n.kind = 'paid' and exists (
       select from deliveries d where d.id = 'dlv_' || substr(n.object, 5) and d.status in ('executed', 'rejected', 'cancelled')));
   return query
     with chosen as materialized (

@@ -32,7 +32,7 @@ $$;
 -- The purse against what is promised, the floor and the days to come; keeps the hour's reading. One alert while the free
 -- purse is below the floor, or will be within two days. floorAt, dryAt: null when nothing goes, or not for ten years.
 -- Outcome: {promisedMillis, freeMillis, floorMillis, targetMillis, burnMillisPerDay, floorAt, dryAt, topUpMillis (whole
--- ducats up to the target, or to two days above the floor where that is more), alert: 'opened' | 'still_open' | 'closed' | 'none'}.
+-- ducats up to the target, or to a week above the floor where that is more), alert: 'opened' | 'still_open' | 'closed' | 'none'}.
 create function judge_reserve(p_at timestamptz, p_purse_millis bigint, p_floor_millis bigint, p_target_millis bigint)
 returns jsonb
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp
@@ -41,7 +41,7 @@ declare
   v_promised bigint := promised_millis();
   v_free bigint := p_purse_millis - v_promised;
   v_burn bigint := burn_millis(p_at);
-  v_enough bigint := greatest(p_target_millis, p_floor_millis + 2 * v_burn);
+  v_enough bigint := greatest(p_target_millis, p_floor_millis + 7 * v_burn);
   v_top_up bigint := ceil(greatest(v_enough - v_free, 0) / 1000.0) * 1000;
   v_floor_at timestamptz;
   v_dry_at timestamptz;

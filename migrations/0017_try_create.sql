@@ -18,7 +18,7 @@ create unique index deliveries_tried_one_at_a_time on deliveries ((true))
 
 
 -- Internal. What the purse is free to pay beside all that is under way, the claimed ones whose holders may be at work, too; null
--- before it was read. The caller holds the reserve: of two that begin at once the later one sees the other.
+-- before it was read.
 create function payable_millis(p_at timestamptz, p_quiet interval) returns bigint
 language sql stable security definer set search_path = pg_catalog, public, pg_temp
 as $$
@@ -28,14 +28,14 @@ as $$
   from reserve r
 $$;
 
--- For deliveries by rows, in order, and only what the purse can pay: the rest waits. One that failed twice is tried alone, so
--- that it holds nobody else up. New ones are begun only where p_begin says so.
+-- For deliveries by rows, in order, and only what the purse can pay: the rest waits. Of two runs at once both reckon with the same
+-- ones, and what the one has taken the other leaves out. One that failed twice is tried alone, so that it holds nobody else up.
+-- New ones are begun only where p_begin says so.
 create function claim_deliveries(p_at timestamptz, p_limit int, p_lease interval, p_quiet interval, p_begin boolean)
 returns table (id text, lease_token bigint, citizen text, millis bigint, reference text, record_id text,
   purchase_id text, payment_intent text)
 language sql security definer set search_path = pg_catalog, public, pg_temp
 as $$
-  select from reserve for update;
   with due as materialized (
     select q.id, q.status, q.tries, q.next_at, q.millis from deliveries q
     where q.status in ('pending', 'planned') and q.parked_at is null and q.next_at <= p_at
@@ -48,7 +48,7 @@ as $$
     from (
       select due.*, coalesce(sum(due.millis) filter (where due.status = 'pending') over (order by due.next_at, due.id), 0)
         as running from due) d
-    where d.status = 'planned' or d.running <= coalesce(payable_millis(p_at, p_quiet), d.running)
+    where d.status = 'planned' or d.running <= coalesce((select payable_millis(p_at, p_quiet)), d.running)
   ), chosen as materialized (
     select q.id from deliveries q join payable p on p.id = q.id
     where (p.turn = 1 or (p.first_tries < 2 and p.tries < 2))
@@ -63,7 +63,8 @@ as $$
 $$;
 
 -- The intent, before the game is asked: the oldest delivery that is due, if the purse can pay it. From here on it may be paid.
--- None while another is under way by this route, or ducats are fetched back.
+-- None while another is under way by this route, or ducats are fetched back: what moves the purse alone is begun under the
+-- reserve's lock, so that of two that begin at once the later one sees the other.
 create function begin_try(p_at timestamptz, p_lease interval, p_quiet interval)
 returns table (id text, lease_token bigint, citizen text, millis bigint, reference text, record_id text,
   purchase_id text, payment_intent text)

@@ -151,6 +151,6 @@ function words(kind: Claimed["kind"], millis: Millis): string {
     case "returned":
       return `${sum} for you could not be transferred, and went back to the CASCADE wallet that it came from.`;
     case "cancelled":
-      return `${sum} for you will not come: the payment is going back to whoever made it.`;
+      return `${sum} for you: held back, because the payment is disputed or going back.`;
   }
 }

@@ -5,7 +5,7 @@ import { millisOfDecimal, type Millis } from "../money.ts";
 import { airtable } from "./airtable.ts";
 import { PROCESSOR } from "../processor.ts";
 import { ROWS_PER_LOOK, ROWS_PER_WRITE, type RowQuery, type SeenRow, type Venice } from "./port.ts";
-import { formulaText, paymentFields } from "./row.ts";
+import { formulaText, paymentFields, voidedNotes } from "./row.ts";
 
 /** Keeps a formula far below Airtable's 16,000 characters. */
 const rowsPerRead = 100;
@@ -83,7 +83,7 @@ export function venice(core: Core): Venice {
       for (const some of slices(rows, ROWS_PER_WRITE)) {
         const records = some.map(({ recordId, notes }) => ({
           id: recordId,
-          fields: { Status: "cancelled", Notes: JSON.stringify({ amount: 0, voided: true, before: notes }) },
+          fields: { Status: "cancelled", Notes: voidedNotes(notes) },
         }));
         await request("unknown", (base) => base("STRATAGEMS").update(records));
       }

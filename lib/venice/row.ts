@@ -36,6 +36,23 @@ export function paymentFields(row: PaymentRow) {
   };
 }
 
+/** An Airtable text ends at 100,000 characters, and anybody may have filled one; quoted it is up to twice as long. */
+const longestNotes = 40_000;
+
+/** Notes that pay nothing, the old ones kept as text: of very long ones what the game says that it paid, and the beginning. */
+export function voidedNotes(notes: string): string {
+  return JSON.stringify({ amount: 0, voided: true, before: shortened(notes) });
+}
+
+function shortened(notes: string): string {
+  if (notes.length <= longestNotes) return notes;
+  const lines = notes.split("\n");
+  const isPayment = (line: string) => /^\[[\d: -]+\] Successfully transferred /.test(line);
+  const payments = lines.filter(isPayment);
+  const others = lines.filter((line) => !isPayment(line));
+  return [...payments, ...others].join("\n").slice(0, longestNotes);
+}
+
 /** `YYYY-MM-DD HH:MM:SS` on Venice's clocks. */
 export function veniceTime(at: Date): string {
   return at.toLocaleString("sv-SE", { timeZone: "Europe/Rome" });

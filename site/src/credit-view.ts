@@ -102,7 +102,7 @@ function deliveries(credit: Credit): Node {
   );
 }
 
-const takenLabels = { money_back: "Money back", set_aside: "Set aside" } as const;
+const takenLabels = { money_back: "Money back", on_hold: "On hold" } as const;
 
 /** Where its ducats are, unless all of them went back, or are about to. */
 function purchaseState(purchase: Credit["purchases"][number]): HTMLElement {

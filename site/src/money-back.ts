@@ -31,7 +31,7 @@ const held = ["needs_response", "under_review"];
 const recalls: Readonly<Record<string, Words>> = {
   asked: { mark: "now", note: "Being fetched back from the purse in Venice" },
   done: { mark: "done", note: "Fetched back from the purse in Venice" },
-  failed: { mark: "stopped", note: "Not in the purse any more, so you owe them" },
+  failed: { mark: "stopped", note: "They did not come; it is tried again later" },
 };
 
 type Part = { readonly kind: "Refund" | "Dispute"; readonly status: string; readonly cents: number };
@@ -81,7 +81,7 @@ export function withMoneyBack(view: View, purchase: Purchase, timeline: readonly
       ...more,
       state: "refunded",
       headline: isOver ? "Refunded" : "Being refunded",
-      detail: `${dollars(refunded + lost)} ${isOver ? "went" : "is going"} back the way you paid. ${takenBack(purchase)}`,
+      detail: `${dollars(refunded + lost)} ${isOver ? "went" : "is going"} back the way you paid. ${takenBack(purchase)}${fetchedBack(now)}`,
       settled: isOver,
     };
   }
@@ -96,11 +96,11 @@ function fetchedBack(now: readonly Happening[]): string {
   return millis === 0 ? "" : ` ${ducats(millis)} were fetched back from the purse in Venice for it.`;
 }
 
-/** All of a purchase's ducats gone back, or set aside: then where they were is no longer what counts. */
-export function takenState(purchase: Purchase): "money_back" | "set_aside" | undefined {
+/** All of a purchase's ducats gone back, or claimed back: then where they were is no longer what counts. */
+export function takenState(purchase: Purchase): "money_back" | "on_hold" | undefined {
   const { totalMillis, burnedMillis, frozenMillis, atRiskMillis } = purchase;
   if (burnedMillis === totalMillis) return "money_back";
-  return burnedMillis + frozenMillis + atRiskMillis === totalMillis ? "set_aside" : undefined;
+  return burnedMillis + frozenMillis + atRiskMillis === totalMillis ? "on_hold" : undefined;
 }
 
 function setAside({ frozenMillis }: Purchase): string {

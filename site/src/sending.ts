@@ -2,17 +2,18 @@
 import { sendToVenice } from "./api.ts";
 import type { Answer } from "./call.ts";
 import { timeElement } from "./dates.ts";
-import { find } from "./dom.ts";
+import { find, make } from "./dom.ts";
 import { clearErrors, onSubmit, showError, valueOf } from "./fields.ts";
 import { ducats } from "./money.ts";
 import { refusalWords } from "./refusal.ts";
+import { forget, keyFor, takenAfterAll } from "./sending-keys.ts";
 import type { Credit } from "./wire.ts";
 
 /** @param sent is told after each that was taken. Answers what shows the form to whoever has something to send. */
 export function sendForm(sent: () => Promise<unknown>): (credit: Credit) => void {
   const form = find("#send", HTMLFormElement);
   const said = find("#send-said", HTMLElement);
-  let lost: { readonly amount: number; readonly key: string } | undefined;
+  let known: readonly string[] = [];
 
   onSubmit(form, async () => {
     clearErrors(form);
@@ -22,13 +23,14 @@ export function sendForm(sent: () => Promise<unknown>): (credit: Credit) => void
       showError(form, "ducats", "Write a whole number of ducats, like 25.");
       return;
     }
-    const key = lost?.amount === amount ? lost.key : crypto.randomUUID();
+    // Remembered until it is known that it was taken: what was lost is asked for again with the same key.
+    const key = keyFor(amount, known);
     const answer = await sendToVenice(amount, key);
-    lost = mayHaveHappened(answer) ? { amount, key } : undefined;
     if (answer.kind !== "ok") {
-      showError(form, answer.kind === "refused" ? answer.problem.field : undefined, wordsOf(answer));
+      showError(form, answer.kind === "refused" ? answer.problem.field : undefined, ...wordsOf(answer));
       return;
     }
+    forget(amount);
     form.reset();
     const { millis, citizen, dueAt } = answer.body.delivery;
     said.replaceChildren(
@@ -39,7 +41,14 @@ export function sendForm(sent: () => Promise<unknown>): (credit: Credit) => void
     await sent();
   });
 
-  return ({ citizen, walletMillis }) => {
+  return ({ citizen, walletMillis, deliveries }) => {
+    known = deliveries.map(({ id }) => id);
+    const [taken] = takenAfterAll(deliveries);
+    if (taken !== undefined) {
+      clearErrors(form);
+      form.reset();
+      said.replaceChildren(`The answer was lost, but it was done: ${ducats(taken * 1_000)} on the way.`);
+    }
     find("#send-to", HTMLElement).textContent = citizen;
     // Once there it stays: what it has said is read by somebody.
     if (walletMillis >= 1_000) form.hidden = false;
@@ -51,13 +60,12 @@ function wholeDucats(typed: string): number | undefined {
   return /^[1-9]\d{0,8}$/.test(digits) ? Number(digits) : undefined;
 }
 
-/** Then the same amount is asked for with the same key. */
-function mayHaveHappened(answer: Answer<unknown>): boolean {
-  return answer.kind === "silent" || (answer.kind === "refused" && answer.status >= 500);
-}
-
-function wordsOf(answer: Exclude<Answer<unknown>, { kind: "ok" }>): string {
-  // Nothing was typed here that he could correct.
-  if (answer.kind === "refused" && answer.problem.code === "unknown_citizen") return answer.problem.detail;
-  return refusalWords(answer, new Date());
+function wordsOf(answer: Exclude<Answer<unknown>, { kind: "ok" }>): readonly (string | Node)[] {
+  if (answer.kind === "refused" && answer.problem.code === "unknown_citizen")
+    return [
+      "Your citizen is not in Venice any more. ",
+      make("a", { href: "/account/security/#citizen" }, "Choose another one"),
+      ".",
+    ];
+  return [refusalWords(answer, new Date())];
 }

@@ -99,9 +99,24 @@ describe("cancelled before it was sent", () => {
     expect(told(deliveryId)).toMatchObject([
       {
         Type: "ducats_cancelled",
-        Content: "100 ducats for you will not come: the payment is going back to whoever made it.",
+        Content: "100 ducats for you: held back, because the payment is disputed or going back.",
+        Asset: `${deliveryId}-1`,
+        AssetType: "stratagem",
       },
     ]);
+  });
+
+  test("not where it goes on before that is written", async () => {
+    const { deliveryId } = await pendingDelivery(world);
+    clock.now = new Date();
+    await notify();
+    await cancel(deliveryId);
+    await world.database.rows("update deliveries set status = 'pending', concluded_at = null where id = $1", [
+      deliveryId,
+    ]);
+    await notify();
+    expect(told(deliveryId)).toEqual([]);
+    expect(await rows(deliveryId)).toMatchObject([{ kind: "cancelled", state: "given_up" }]);
   });
 
   test("not a word where nobody had been told", async () => {

@@ -47,8 +47,22 @@ test("from the wallet to the purse: refused words, sent once though the answer i
     await page.getByTestId("send-said").getByText("30 ducats on the way to LaceWeaverOrsola").waitFor();
     await expect.poll(() => page.getByTestId("wallet").textContent()).toBe("70");
     await page.locator("#deliveries [data-state=on_its_way]").waitFor();
+
+    // Lost once more, and looked at before it is tried again: the page says that it was done, and the next is another.
+    isLost = true;
+    await ducats.fill("5");
+    await button.click();
+    await page.getByText("We got no answer.").waitFor();
+    await page.reload();
+    await page.getByTestId("send-said").getByText("it was done: 5 ducats on the way").waitFor();
+    await ducats.fill("5");
+    await button.click();
+    await page.getByTestId("send-said").getByText("5 ducats on the way to LaceWeaverOrsola").waitFor();
+    await expect.poll(() => page.getByTestId("wallet").textContent()).toBe("60");
   });
   expect(
-    await booked("select millis from deliveries where citizen = 'LaceWeaverOrsola' and purchase_id is null"),
-  ).toEqual([{ millis: "30000" }]);
+    await booked(
+      "select millis from deliveries where citizen = 'LaceWeaverOrsola' and purchase_id is null order by created_at",
+    ),
+  ).toEqual([{ millis: "30000" }, { millis: "5000" }, { millis: "5000" }]);
 }, 120_000);

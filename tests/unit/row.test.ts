@@ -2,8 +2,9 @@
 import { expect, test } from "vitest";
 import { matches } from "../../dev/airtable/formula/evaluate.ts";
 import { parseFormula } from "../../dev/airtable/formula/parse.ts";
+import { paidIn } from "../../lib/delivery/evidence.ts";
 import { millis } from "../../lib/money.ts";
-import { formulaText, paymentFields, veniceTime } from "../../lib/venice/row.ts";
+import { formulaText, paymentFields, veniceTime, voidedNotes } from "../../lib/venice/row.ts";
 
 const delivery = {
   stratagemId: "dlv_1-1",
@@ -99,4 +100,17 @@ test.each([
   expect(finds(name, name)).toBe(true);
   expect(finds("RialtoBanker", name)).toBe(false);
   expect(finds("", name)).toBe(false);
+});
+
+test("voided notes pay nothing and keep the old ones as text, whatever their length, and what the game says it paid", () => {
+  const paid =
+    "[2026-11-20 19:05] Successfully transferred 100.0 ducats from CASCADE_PAYMENT_PROCESSOR to RialtoBanker.";
+  expect(JSON.parse(voidedNotes('{"amount":100}\nwords'))).toEqual({
+    ...{ amount: 0, voided: true, before: '{"amount":100}\nwords' },
+  });
+  const filled = `{"amount":100}\n${'"\\'.repeat(49_000)}\n${paid}\n`;
+  const notes = voidedNotes(filled);
+  expect(notes.length).toBeLessThan(100_000);
+  expect(paidIn({ notes })).toEqual([100_000n]);
+  expect(voidedNotes(notes).length).toBeLessThan(100_000);
 });

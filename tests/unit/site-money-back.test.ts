@@ -161,6 +161,16 @@ describe("fetched back from Venice", () => {
     expect(view.detail).toContain("50 ducats were fetched back from the purse in Venice for it.");
   });
 
+  test("said as well where all of the money went back", () => {
+    const view = shown(
+      purchase({ deliverTo: "venice", burnedMillis: 100_000 }),
+      refund(1_000),
+      recall("done"),
+    );
+    expect(view).toMatchObject({ headline: "Refunded" });
+    expect(view.detail).toContain("50 ducats were fetched back");
+  });
+
   test("not said before it is so", () => {
     expect(shown(bought, refund(500), recall("asked")).detail).not.toContain("fetched back");
   });
@@ -170,8 +180,8 @@ test.each([
   [{}, undefined],
   [{ burnedMillis: 99_000 }, undefined],
   [{ burnedMillis: 100_000 }, "money_back"],
-  [{ burnedMillis: 40_000, frozenMillis: 60_000 }, "set_aside"],
-  [{ frozenMillis: 60_000, atRiskMillis: 40_000 }, "set_aside"],
+  [{ burnedMillis: 40_000, frozenMillis: 60_000 }, "on_hold"],
+  [{ frozenMillis: 60_000, atRiskMillis: 40_000 }, "on_hold"],
 ])("%o: %s in the list of purchases", (taken, state) => {
   expect(takenState(purchase(taken))).toBe(state);
 });
