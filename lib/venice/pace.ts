@@ -14,6 +14,10 @@ const patienceMs = 4 * SECOND_MS;
  * on its way than the next, and 91 % of the share is left.
  */
 const spread = 1.1;
+/** Whoever waits asks so long before his turn whether Airtable has refused somebody: above Redis' own time, so that it makes nobody late. */
+const askBeforeMs = 250;
+/** Later than this is too near to the next but one: another turn, then. */
+const latenessMs = 50;
 
 export type Pace = {
   /**
@@ -49,35 +53,51 @@ export function createPace(core: Core, db: Database): Pace {
     }
   }
 
+  /** The next turn by `performance.now()`, reserved, and whether Redis said it. */
+  async function reserve(): Promise<{ readonly turn: number; readonly byRedis: boolean }> {
+    // Whoever fell back takes the next turns in both, Redis' after Postgres', so that Redis learns what Postgres gave.
+    let turn = fellBack ? await turnInPostgres() : undefined;
+    const askedAt = performance.now();
+    const inRedis = await redis.take(intervalMs, patienceMs, Math.max((turn ?? 0) - askedAt, 0));
+    if (inRedis.kind === "taken") {
+      // Redis has counted from some moment between question and answer.
+      turn = (askedAt + performance.now()) / 2 + inRedis.waitMs;
+    } else if (!fellBack) {
+      fellBack = true;
+      turn = await turnInPostgres();
+    }
+    if (turn === undefined)
+      throw new Unavailable("redis", {
+        effect: "none",
+        cause: inRedis.kind === "away" ? inRedis.cause : undefined,
+        message: "no word on our Airtable share",
+      });
+    const waitMs = turn - performance.now();
+    if (waitMs > patienceMs)
+      throw new Unavailable("venice", {
+        effect: "none",
+        retryAfterSeconds: Math.ceil(waitMs / SECOND_MS),
+        message: "our Airtable share is used up for now",
+      });
+    return { turn, byRedis: inRedis.kind === "taken" };
+  }
+
+  async function sleepUntil(at: number): Promise<void> {
+    const ms = Math.ceil(at - performance.now());
+    if (ms > 0) await sleep(ms);
+  }
+
   return {
     async turn() {
-      // Whoever fell back takes the next turns in both, Redis' after Postgres', so that Redis learns what Postgres gave.
-      let turn = fellBack ? await turnInPostgres() : undefined;
-      const notBefore = Math.max((turn ?? 0) - performance.now(), 0);
-      const inRedis = await redis.take(intervalMs, patienceMs, notBefore);
-      if (inRedis.kind === "taken") {
-        turn = performance.now() + inRedis.waitMs;
-      } else if (!fellBack) {
-        fellBack = true;
-        turn = await turnInPostgres();
+      for (;;) {
+        const { turn, byRedis } = await reserve();
+        if (turn <= performance.now()) return;
+        await sleepUntil(turn - askBeforeMs);
+        if (byRedis && (await redis.isPaused()))
+          throw new Unavailable("venice", { effect: "none", message: "Airtable refused us while we waited" });
+        await sleepUntil(turn);
+        if (performance.now() - turn <= latenessMs) return;
       }
-      if (turn === undefined)
-        throw new Unavailable("redis", {
-          effect: "none",
-          cause: inRedis.kind === "away" ? inRedis.cause : undefined,
-          message: "no word on our Airtable share",
-        });
-      const waitMs = Math.ceil(turn - performance.now());
-      if (waitMs > patienceMs)
-        throw new Unavailable("venice", {
-          effect: "none",
-          retryAfterSeconds: Math.ceil(waitMs / SECOND_MS),
-          message: "our Airtable share is used up for now",
-        });
-      if (waitMs <= 0) return;
-      await sleep(waitMs);
-      if (inRedis.kind === "taken" && (await redis.isPaused()))
-        throw new Unavailable("venice", { effect: "none", message: "Airtable refused us while we waited" });
     },
     async pause(ms) {
       await Promise.allSettled([

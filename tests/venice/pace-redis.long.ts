@@ -65,3 +65,15 @@ test("a 429 keeps everybody away until the penalty is over, those who had a turn
   await ask();
   expect(statuses(parts)).toEqual([429, 200]);
 });
+
+test("whoever is held up at his turn gives it up: sent late it would be too near to the next but one", async () => {
+  const { ask } = instance();
+  const startedAt = performance.now();
+  const asked = Promise.all([ask(), ask()]);
+  await sleep(300);
+  // The second turn is at 550 ms; the whole process stands still until 750.
+  while (performance.now() - startedAt < 750);
+  await asked;
+  const [first, second] = parts.airtable.faults.seen.map(({ at }) => Date.parse(at));
+  expect((second ?? 0) - (first ?? 0)).toBeGreaterThan(1_000);
+});
